@@ -1,0 +1,107 @@
+/**
+ * Which instance takes the next call.
+ *
+ * A selector lends an instance for a scope, and the exit that the scope closes with is the feedback: a strategy that
+ * counts what is in flight, or remembers who failed, needs no other signal and nobody can forget to give it.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { Instance } from "./Registry.ts"
+
+/** What a single choice has to heed. */
+export interface SelectOptions {
+  /** Ids of instances that were tried already; one of them is lent only when no other is left. */
+  readonly avoid?: ReadonlySet<string> | undefined
+  /** The same key gets the same instance from a strategy that hashes; the others ignore it. */
+  readonly key?: string | undefined
+  /** Only instances that pass are candidates. */
+  readonly keep?: ((instance: Instance) => boolean) | undefined
+}
+
+/** Which instance takes the next call. */
+export class Selector extends Context.Service<Selector, {
+  /** Lends an instance until the scope closes. Waits only until the service's first list is known. */
+  readonly select: (
+    service: string,
+    options?: SelectOptions
+  ) => Effect.Effect<Instance, SelectorError, Scope.Scope>
+}>()("effect-micro/Selector") {}
+
+/**
+ * Picks one of the candidates.
+ *
+ * **Details**
+ *
+ * The effect is run once for each service; its state lives in what it returns. The scope of a pick is that of the call:
+ * a strategy that counts calls adds a finalizer to it.
+ */
+export type Strategy = Effect.Effect<
+  (candidates: NonEmptyReadonlyArray<Instance>, key: string | undefined) => Effect.Effect<Instance, never, Scope.Scope>
+>
+
+/**
+ * Lets only some instances be candidates: a layer that needs what it gives.
+ *
+ * **Example** (Only version 2)
+ *
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { RandomSelectorLive } from "effect-micro/Layers/RandomSelector"
+ * import * as Selector from "effect-micro/Selector"
+ *
+ * export const OnlyV2 = Selector.filter((instance) => instance.version === "2").pipe(
+ *   Layer.provide(RandomSelectorLive)
+ * )
+ * ```
+ */
+export const filter = (keep: (instance: Instance) => boolean): Layer.Layer<Selector, never, Selector> =>
+  Layer.effect(
+    Selector,
+    Effect.map(Selector, (selector) =>
+      Selector.of({
+        select: (service, options) => {
+          const asked = options?.keep
+          return selector.select(service, {
+            ...options,
+            keep: asked === undefined ? keep : (instance) => keep(instance) && asked(instance)
+          })
+        }
+      }))
+  )
+
+/** Nobody answers for the service, or nobody that may be chosen. */
+export class NoInstance extends Schema.TaggedError<NoInstance>("effect-micro/Selector/NoInstance")("NoInstance", {
+  service: Schema.String,
+  /** How many instances there are that were not eligible. */
+  excluded: Schema.Number
+}) {
+  override get message(): string {
+    return this.excluded === 0
+      ? `No instance of ${this.service} is registered`
+      : `No instance of ${this.service} is eligible; ${this.excluded} are registered`
+  }
+}
+
+/** The registry failed, so nothing is known about the service. */
+export class RegistryFailed extends Schema.TaggedError<RegistryFailed>("effect-micro/Selector/RegistryFailed")(
+  "RegistryFailed",
+  { service: Schema.String, cause: Schema.Defect() }
+) {
+  override get message(): string {
+    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return `The instances of ${this.service} are not known: ${why}`
+  }
+}
+
+/** Why no instance could be lent. */
+export class SelectorError extends Schema.TaggedError<SelectorError>("effect-micro/SelectorError")("SelectorError", {
+  reason: Schema.Union([NoInstance, RegistryFailed])
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+}
