@@ -65,6 +65,8 @@ export class Registry extends Context.Service<Registry, {
   readonly watch: (service: string) => Stream.Stream<ReadonlyArray<Instance>, RegistryError>
   /** The name of every service, sorted, now and after each change. */
   readonly services: Stream.Stream<ReadonlyArray<string>, RegistryError>
+  /** Tells that an instance could not be reached. A registry that is able to looks again, and drops who is gone. */
+  readonly doubt: (instance: Instance) => Effect.Effect<void>
 }>()("effect-micro/Registry") {}
 
 /** What was to be announced cannot be: a name too long for the wire, an address that nobody could use. */
