@@ -1,0 +1,141 @@
+/**
+ * Contracts called and answered, wherever the other end lives.
+ *
+ * `layerClient` gives a contract its functions, `layerServer` answers them with handlers, and the `Rpc` between the two
+ * decides the road: another process found through a registry (`Layers/NetworkRpc`), or a handler in this one
+ * (`Layers/LocalRpc`). Neither caller nor handler can tell.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type * as Contract from "./Contract.ts"
+import type { Call } from "./Transport.ts"
+
+/** Calls contracts and answers them. */
+export class Rpc extends Context.Service<Rpc, {
+  /** The functions of a contract. Dies where a schema cannot be written in the formats at hand. */
+  readonly client: <M extends Contract.Methods>(contract: Contract.Definition<M>) => Effect.Effect<
+    Contract.Procedures<M>
+  >
+  /** Answers a contract until the scope closes: then new calls are refused, and running ones may finish. */
+  readonly serve: <M extends Contract.Methods, R>(
+    contract: Contract.Definition<M>,
+    handlers: Contract.Procedures<M, R>
+  ) => Effect.Effect<void, ServeError, R | Scope.Scope>
+}>()("effect-micro/Rpc") {}
+
+/** The client of a contract. */
+export const layerClient = <Self, Name extends string, M extends Contract.Methods>(
+  contract: Contract.Service<Self, Name, M>
+): Layer.Layer<Self, never, Rpc> => Layer.effect(contract, Effect.flatMap(Rpc, (rpc) => rpc.client(contract)))
+
+/** What the handlers of a record need, all together. */
+export type HandlerServices<H> = {
+  readonly [K in keyof H]: H[K] extends (...args: never) => infer X
+    ? X extends Stream.Stream<infer _A, infer _E, infer R> ? R : X extends Effect.Effect<infer _A, infer _E, infer R> ? R
+    : never
+    : never
+}[keyof H]
+
+/**
+ * Answers a contract with handlers, for as long as the layer lives.
+ *
+ * **Details**
+ *
+ * Handlers are a record, or an effect that builds one. The services they need become needs of the layer.
+ *
+ * **Example** (A service)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ * import * as Contract from "effect-micro/Contract"
+ * import * as Rpc from "effect-micro/Rpc"
+ *
+ * class Greeter extends Contract.Service<Greeter>()("greeter", {
+ *   hello: Contract.method({ payload: { name: Schema.String }, success: Schema.String })
+ * }) {}
+ *
+ * export const GreeterServer = Rpc.layerServer(Greeter, {
+ *   hello: ({ name }) => Effect.succeed(`Hello, ${name}`)
+ * })
+ * ```
+ */
+export const layerServer: {
+  <Self, Name extends string, M extends Contract.Methods, H extends Contract.Procedures<M, any>, EX = never, RX = never>(
+    contract: Contract.Service<Self, Name, M>,
+    build: Effect.Effect<H, EX, RX>
+  ): Layer.Layer<never, ServeError | EX, Rpc | HandlerServices<H> | Exclude<RX, Scope.Scope>>
+  <Self, Name extends string, M extends Contract.Methods, H extends Contract.Procedures<M, any>>(
+    contract: Contract.Service<Self, Name, M>,
+    handlers: H
+  ): Layer.Layer<never, ServeError, Rpc | HandlerServices<H>>
+} = <Self, Name extends string, M extends Contract.Methods, R, EX, RX>(
+  contract: Contract.Service<Self, Name, M>,
+  build: Contract.Procedures<M, R> | Effect.Effect<Contract.Procedures<M, R>, EX, RX>
+): Layer.Layer<never, ServeError | EX, Rpc | R | Exclude<RX, Scope.Scope>> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const rpc = yield* Rpc
+    const handlers = Effect.isEffect(build) ? yield* build : build
+    yield* rpc.serve(contract, handlers)
+  }))
+
+/** The call being answered, for a handler that wants its metadata. */
+export const CurrentCall: Context.Reference<Call | undefined> = Context.Reference<Call | undefined>(
+  "effect-micro/Rpc/CurrentCall",
+  { defaultValue: () => undefined }
+)
+
+/** When the calls made here must have been answered, in milliseconds of the `Clock`; a handler has its caller's. */
+export const CurrentDeadline: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
+  "effect-micro/Rpc/CurrentDeadline",
+  { defaultValue: () => undefined }
+)
+
+/** Metadata sent with the calls made here. What a handler was sent is not passed on. */
+export const CurrentHeaders: Context.Reference<Readonly<Record<string, string>>> = Context.Reference<
+  Readonly<Record<string, string>>
+>("effect-micro/Rpc/CurrentHeaders", { defaultValue: () => ({}) })
+
+/** Gives the calls made inside so much time, all together. An earlier deadline around it stands. */
+export const withTimeout: {
+  (duration: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E, R> =>
+    Effect.gen(function*() {
+      const outer = yield* CurrentDeadline
+      const own = (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
+      return yield* Effect.provideService(self, CurrentDeadline, outer === undefined ? own : Math.min(outer, own))
+    })
+)
+
+/** Sends metadata with the calls made inside. Names are lower-cased; what is set around it is kept. */
+export const withHeaders: {
+  (headers: Readonly<Record<string, string>>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, headers: Readonly<Record<string, string>>): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, headers: Readonly<Record<string, string>>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(CurrentHeaders, (outer) => {
+      const inner = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+      return Effect.provideService(self, CurrentHeaders, { ...outer, ...inner })
+    })
+)
+
+/** A contract cannot be answered here: the port is in use, the name cannot be registered, it is answered already. */
+export class ServeError extends Schema.TaggedError<ServeError>("effect-micro/Rpc/ServeError")("ServeError", {
+  service: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `${this.service} cannot be served: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+  }
+}
