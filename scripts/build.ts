@@ -1,0 +1,29 @@
+/**
+ * Compiles `src` to `dist`: JavaScript, declarations, and maps of both that lead to the shipped sources.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** Compiles the package that lies in `root`, into an empty `dist`. Throws, with the compiler's words, where it cannot. */
+export const build = (root: string): void => {
+  fs.rmSync(path.join(root, "dist"), { recursive: true, force: true })
+  const { output, status } = compile(root, ["-p", "tsconfig.build.json"])
+  if (status !== 0) throw new Error(output)
+}
+
+/** Runs the compiler in a folder. */
+export const compile = (
+  folder: string,
+  args: ReadonlyArray<string>
+): { readonly status: number | null; readonly output: string } => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [tsc, ...args], { cwd: folder, encoding: "utf8" })
+  return { status, output: stdout + stderr }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const tsc = fileURLToPath(new URL("bin/tsc", import.meta.resolve("typescript/package.json")))
+
+if (import.meta.main) build(process.cwd())
