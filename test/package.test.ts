@@ -1,0 +1,109 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { compile } from "../scripts/build.ts"
+import { npm, pack } from "../scripts/pack.ts"
+
+const project = fs.mkdtempSync(path.join(os.tmpdir(), "consumer-"))
+const installed = path.join(project, "node_modules/effect-micro")
+
+const manifestOf = (folder: string) => JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"))
+
+const consumer = `
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Contract, Rpc } from "effect-micro"
+import { LocalRpcLive } from "effect-micro/Layers/LocalRpc"
+
+class Greeter extends Contract.Service<Greeter>()("greeter", {
+  hello: Contract.method({ payload: { name: Schema.String }, success: Schema.String })
+}) {}
+const Server = Rpc.layerServer(Greeter, { hello: ({ name }) => Effect.succeed("Hello, " + name) })
+const App = Rpc.layerClient(Greeter).pipe(Layer.provideMerge(Server), Layer.provide(LocalRpcLive))
+const program = Effect.flatMap(Greeter, (greeter) => greeter.hello({ name: "tarball" }))
+const answer: string = await Effect.runPromise(Effect.provide(program, App))
+export const mistake = () =>
+  Effect.runPromise(Effect.provide(
+    // @ts-expect-error a name is a string: the declarations are more than any
+    Effect.flatMap(Greeter, (greeter) => greeter.hello({ name: 1 })),
+    App
+  ))
+process.stdout.write(answer)
+`
+
+const resolve = (specifier: string) => {
+  const script = `process.stdout.write(import.meta.resolve(${JSON.stringify(specifier)}))`
+  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: project, encoding: "utf8" })
+}
+
+const files = (extension: string): ReadonlyArray<string> =>
+  fs.readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(extension))
+
+describe("the tarball", () => {
+  beforeAll(() => {
+    const tarball = pack(process.cwd(), project)
+    const { devDependencies } = manifestOf(process.cwd())
+    const dependencies = {
+      "effect-micro": `file:${path.basename(tarball)}`,
+      ...Object.fromEntries(
+        ["effect", "@effect/platform-node", "@types/node"].map((name) => [name, devDependencies[name]])
+      )
+    }
+    fs.writeFileSync(
+      path.join(project, "package.json"),
+      JSON.stringify({ type: "module", private: true, dependencies })
+    )
+    fs.writeFileSync(path.join(project, "consumer.ts"), consumer)
+    npm(project, ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"])
+  }, 180_000)
+
+  afterAll(() => fs.rmSync(project, { recursive: true }))
+
+  it("type-checks in a project that uses it", () => {
+    const options = { strict: true, module: "NodeNext", target: "ES2024", types: ["node"], outDir: "out" }
+    const config = { compilerOptions: options, files: ["consumer.ts"] }
+    fs.writeFileSync(path.join(project, "tsconfig.json"), JSON.stringify(config))
+    assert.deepStrictEqual(compile(project, ["-p", "."]), { status: 0, output: "" })
+  }, 60_000)
+
+  it("runs without its sources being compiled", () => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, ["consumer.ts"], { cwd: project, encoding: "utf8" })
+    assert.deepStrictEqual({ status, stderr, stdout }, { status: 0, stderr: "", stdout: "Hello, tarball" })
+  })
+
+  it("resolves a layer by its own path, and nothing private", () => {
+    assert.match(resolve("effect-micro/Layers/JsonCodec").stdout, /\/effect-micro\/dist\/Layers\/JsonCodec\.js$/)
+    assert.match(resolve("effect-micro/Layers").stdout, /\/effect-micro\/dist\/Layers\/index\.js$/)
+    for (const hidden of ["effect-micro/internal/anything", "effect-micro/index", "effect-micro/Layers/index"]) {
+      assert.include(resolve(hidden).stderr, "ERR_PACKAGE_PATH_NOT_EXPORTED")
+    }
+  })
+
+  it("ships a module for every source, and maps that lead to sources it ships", () => {
+    const modules = files(".js").filter((file) => file.startsWith("dist/"))
+    const sources = files(".ts").filter((file) => file.startsWith("src/"))
+    assert.deepStrictEqual(
+      modules.map((file) => file.slice("dist/".length, -".js".length)).toSorted(),
+      sources.map((file) => file.slice("src/".length, -".ts".length)).toSorted()
+    )
+    for (const module of modules) {
+      for (const map of [`${module}.map`, module.replace(/\.js$/, ".d.ts.map")]) {
+        const at = path.join(installed, map)
+        for (const source of JSON.parse(fs.readFileSync(at, "utf8")).sources) {
+          assert.isTrue(fs.existsSync(path.resolve(path.dirname(at), source)), `${map} leads nowhere`)
+        }
+      }
+    }
+  })
+
+  it("has a manifest that is free of the repository's own business", () => {
+    const { allowScripts, devDependencies, publishConfig, scripts } = manifestOf(installed)
+    assert.deepStrictEqual(
+      { allowScripts, devDependencies, scripts, exports: publishConfig.exports },
+      { allowScripts: undefined, devDependencies: undefined, scripts: undefined, exports: undefined }
+    )
+  })
+})
