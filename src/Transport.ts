@@ -55,13 +55,18 @@ export type Reply = Uint8Array | Failure
  * **Details**
  *
  * `unary(call, message)` is the head of `stream(call, Stream.succeed(message))`. Interrupting either interrupts the
- * handler. The error channel belongs to the wire: what a handler says, success or failure, is a `Reply`.
- *
- * A message belongs to the one it is given to only until that one returns control: whoever keeps it for longer copies it.
+ * handler. The error channel belongs to the wire: what a handler says, success or failure, is a `Reply`. When
+ * `call.timeout` has passed, the reply is `DeadlineExceeded` and the handler is interrupted; both ends see to that.
  */
 export interface Exchange<out E = never> {
   readonly unary: (call: Call, message: Uint8Array) => Effect.Effect<Reply, E>
   readonly stream: (call: Call, messages: Stream.Stream<Uint8Array>) => Stream.Stream<Reply, E>
+}
+
+/** The exchange at the other end of a wire. */
+export interface Connection extends Exchange<TransportError> {
+  /** Completes when the connection has ended by itself: it was lost, or idle, or the other side took its leave. */
+  readonly closed: Effect.Effect<void>
 }
 
 /** Wraps an exchange, on either side of the wire. */
@@ -77,7 +82,7 @@ export type Middleware = <E>(next: Exchange<E>) => Exchange<E>
  */
 export class Transport extends Context.Service<Transport, {
   /** Opens a connection that carries any number of concurrent calls until the scope closes. */
-  readonly connect: (address: string) => Effect.Effect<Exchange<TransportError>, TransportError, Scope.Scope>
+  readonly connect: (address: string) => Effect.Effect<Connection, TransportError, Scope.Scope>
   /** Answers every call of the service until the scope closes. Returns the address to be reached at, a URL. */
   readonly listen: (service: string, exchange: Exchange) => Effect.Effect<string, TransportError, Scope.Scope>
 }>()("effect-micro/Transport") {}
@@ -113,7 +118,11 @@ export const layerWrap = (middleware: {
       return Transport.of({
         connect: client === undefined
           ? transport.connect
-          : (address) => Effect.map(transport.connect(address), client),
+          : (address) =>
+            Effect.map(
+              transport.connect(address),
+              (connection) => ({ ...client(connection), closed: connection.closed })
+            ),
         listen: server === undefined
           ? transport.listen
           : (service, exchange) => transport.listen(service, server(exchange))

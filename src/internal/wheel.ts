@@ -1,0 +1,97 @@
+/**
+ * Deadlines of many calls on one timer.
+ *
+ * A call in flight costs a slot in an array, not a timer. The wheel turns only while something waits in it, by the
+ * `Clock` of the scope it lives in, and is never early; it is late by at most two ticks, and by what the event loop is.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+
+/** A place in the wheel. */
+export interface Entry {
+  readonly expire: () => void
+  bucket: Array<Entry> | undefined
+  index: number
+  /** Turns of the wheel still to go. */
+  rounds: number
+}
+
+export interface Wheel {
+  /** Calls `expire` once, in so many milliseconds, unless the entry is removed before. */
+  readonly add: (millis: number, expire: () => void) => Entry
+  readonly remove: (entry: Entry) => void
+}
+
+/** Milliseconds a tick, and buckets a turn: 4 s to come round, so that the usual deadline needs one round. */
+const tick = 4
+const size = 1024
+
+/** A wheel that stops with the scope. */
+export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(function*() {
+  const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
+  const buckets: Array<Array<Entry>> = Array.from({ length: size }, () => [])
+  let count = 0
+  let position = 0
+  let turning = false
+  let origin = 0
+
+  const advance = () => {
+    const target = Math.floor((now(clock) - origin) / tick)
+    while (position < target && count > 0) turn(buckets[++position % size])
+    position = target
+  }
+  const turn = (bucket: Array<Entry>) => {
+    // Backwards, since removal puts the last entry in the place of the one removed.
+    for (let index = bucket.length - 1; index >= 0; index--) {
+      const entry = bucket[index]
+      if (entry === undefined) continue
+      if (entry.rounds-- > 0) continue
+      remove(entry)
+      entry.expire()
+    }
+  }
+  const spin = Effect.gen(function*() {
+    while (count > 0) {
+      yield* Effect.sleep(tick)
+      advance()
+    }
+    turning = false
+  })
+  let spinning: Fiber.Fiber<void> | undefined
+  yield* Effect.addFinalizer(() => Effect.sync(() => spinning?.interruptUnsafe()))
+
+  const add = (millis: number, expire: () => void): Entry => {
+    // A running wheel stands somewhere between two ticks: one more keeps a deadline from being early.
+    let ticks = Math.max(1, Math.ceil(millis / tick)) + 1
+    count++
+    if (!turning) {
+      turning = true
+      position = 0
+      origin = now(clock)
+      ticks--
+      spinning = Effect.runForkWith(context)(spin)
+    }
+    const bucket = buckets[(position + ticks) % size]
+    const entry: Entry = { expire, bucket, index: bucket.length, rounds: Math.floor((ticks - 1) / size) }
+    bucket.push(entry)
+    return entry
+  }
+  const remove = (entry: Entry): void => {
+    const bucket = entry.bucket
+    if (bucket === undefined) return
+    entry.bucket = undefined
+    count--
+    const last = bucket.pop()!
+    if (last !== entry) {
+      bucket[entry.index] = last
+      last.index = entry.index
+    }
+  }
+  return { add, remove }
+})
+
+/** Milliseconds that never jump; only differences mean anything. */
+export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
