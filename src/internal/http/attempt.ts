@@ -1,0 +1,116 @@
+/** One request on its way through undici, from dispatch to outcome. */
+import * as Exit from "effect/Exit"
+import type { Dispatcher } from "undici"
+import type { Call, Reply } from "../../Transport.ts"
+import { ConnectionLost, failure, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import * as Outcome from "./outcome.ts"
+
+/**
+ * Follows a request.
+ *
+ * **Details**
+ *
+ * What matters to a retry is whether the request may have been written. undici calls `onRequestStart` right before it
+ * writes, and never writes a request twice: an error before is `NotConnected`, one after is `ConnectionLost`.
+ */
+export class Attempt implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | undefined = undefined
+  private settled = false
+  private code = 0
+  private headers: Outcome.Response["headers"] = {}
+  private chunks: Array<Uint8Array> = []
+  private size = 0
+
+  private readonly call: Call
+  private readonly address: string
+  private readonly maxMessage: number
+  private readonly settle: (exit: Exit.Exit<Reply, TransportError>) => void
+  private readonly leave: () => void
+
+  /** `settle` is called once with the outcome unless the attempt is withdrawn, `leave` once in any case. */
+  constructor(
+    call: Call,
+    address: string,
+    maxMessage: number,
+    settle: (exit: Exit.Exit<Reply, TransportError>) => void,
+    leave: () => void
+  ) {
+    this.call = call
+    this.address = address
+    this.maxMessage = maxMessage
+    this.settle = settle
+    this.leave = leave
+  }
+
+  /** Gives up: drops the connection when the request is on it, so that the server interrupts the handler. */
+  withdraw(): void {
+    this.settled = true
+    this.controller?.abort(withdrawn)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown here, undici skips the request; an abort would cost the healthy connection that it was about to take.
+    if (this.settled) throw withdrawn
+    this.controller = controller
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    code: number,
+    headers: Outcome.Response["headers"]
+  ): void {
+    this.code = code
+    this.headers = headers
+    const length = Number(headers["content-length"] ?? 0)
+    if (length > this.maxMessage) this.refuse(controller, length)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.size += chunk.length
+    if (this.size > this.maxMessage) this.refuse(controller, this.size)
+    else this.chunks.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    const body = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks, this.size)
+    this.conclude(Outcome.read(this.call, this.address, { code: this.code, headers: this.headers, body }))
+    this.leave()
+  }
+
+  onResponseError(_controller: unknown, cause: Error & { readonly code?: string }): void {
+    this.conclude(this.explain(cause))
+    this.leave()
+  }
+
+  private explain(cause: Error & { readonly code?: string }): Exit.Exit<Reply, TransportError> {
+    const address = this.address
+    if (cause.code === "UND_ERR_INVALID_ARG") {
+      return Exit.fail(new TransportError({ reason: new Unsupported({ address, problem: cause.message, cause }) }))
+    }
+    if (this.controller === undefined) {
+      return Exit.fail(new TransportError({ reason: new NotConnected({ address, cause }) }))
+    }
+    const late = cause.code === "UND_ERR_HEADERS_TIMEOUT" || cause.code === "UND_ERR_BODY_TIMEOUT"
+    if (late && this.call.timeout !== undefined) return Exit.succeed(failure("DeadlineExceeded", "No answer in time"))
+    return Exit.fail(new TransportError({ reason: new ConnectionLost({ address, cause }) }))
+  }
+
+  // The handler has run and would only say the same again: neither a break nor a reason for another attempt.
+  private refuse(controller: Dispatcher.DispatchController, size: number): void {
+    this.conclude(
+      Exit.succeed(failure("Malformed", `A reply of ${size} bytes or more is over the limit of ${this.maxMessage}`))
+    )
+    controller.abort(withdrawn)
+  }
+
+  private conclude(exit: Exit.Exit<Reply, TransportError>): void {
+    if (this.settled) return
+    this.settled = true
+    this.settle(exit)
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// Seen by nobody: whoever withdraws has stopped listening. One for all, because a stack for each would be costly.
+const withdrawn = new Error("The call was withdrawn")

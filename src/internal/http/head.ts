@@ -1,0 +1,110 @@
+/**
+ * What a request says ahead of its body, in either form of the plain lane.
+ *
+ * The form of Go Micro is known by its headers alone, whatever the request line says; anything else is taken for
+ * `POST /<service>/<method>`.
+ */
+import type * as Http from "node:http"
+import type { Call, Failure } from "../../Transport.ts"
+import { failure } from "../../Transport.ts"
+import * as GoMicro from "./goMicro.ts"
+import * as HeaderText from "./headerText.ts"
+import * as Metadata from "./metadata.ts"
+import * as Paths from "./paths.ts"
+
+/** How to answer a request. */
+export interface Form {
+  readonly _tag: "GoMicro" | "Path"
+  /** The id that a Go Micro client expects to find in the response. */
+  readonly id: string | undefined
+}
+
+/** A call, or why there is none. */
+export interface Head {
+  readonly form: Form
+  readonly call: Call
+  /** What the request is refused with, without asking any exchange. */
+  readonly refusal: Refusal | undefined
+  /** How long the body says that it is. */
+  readonly length: number | undefined
+}
+
+/** A request that is not a call. */
+export interface Refusal {
+  readonly code: number
+  readonly failure: Failure
+}
+
+/** Reads the head of a request with at most this many headers. */
+export const read = (request: Http.IncomingMessage, maxHeaders: number): Head => {
+  const { control, metadata } = Metadata.part(request.rawHeaders)
+  const endpoint = control["micro-endpoint"] ?? control["micro-method"] ?? control["x-micro-endpoint"]
+    ?? control["x-micro-method"]
+  const head = endpoint === undefined
+    ? fromPath(request, control, metadata)
+    : fromHeaders(HeaderText.decode(endpoint), control, metadata)
+  const count = request.rawHeaders.length / 2
+  return count <= maxHeaders
+    ? head
+    : { ...head, refusal: refuse(431, "Malformed", `${count} headers are over the limit of ${maxHeaders}`) }
+}
+
+/** A refusal with a message for people. */
+export const refuse = (code: number, status: Failure["status"], message: string): Refusal => ({
+  code,
+  failure: failure(status, message)
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const fromHeaders = (method: string, control: Metadata.Parted["control"], headers: Call["headers"]): Head => ({
+  form: { _tag: "GoMicro", id: control["micro-id"] ?? control["x-micro-id"] },
+  call: {
+    service: HeaderText.decode(control["micro-service"] ?? control["x-micro-service"] ?? ""),
+    method,
+    // What a Go Micro server assumes.
+    contentType: control["content-type"] ?? "application/protobuf",
+    headers,
+    timeout: GoMicro.parseTimeout(control.timeout)
+  },
+  // The first message of such a stream is to be thrown away: taken for a call, it would run the handler on nothing.
+  refusal: (control["micro-stream"] ?? control["x-micro-stream"]) === undefined
+    ? undefined
+    : refuse(404, "Unimplemented", "rpc: streams of Go Micro over HTTP/1.1 are not served here"),
+  length: contentLength(control)
+})
+
+const fromPath = (
+  request: Http.IncomingMessage,
+  control: Metadata.Parted["control"],
+  headers: Call["headers"]
+): Head => {
+  const target = Paths.parse(request.url ?? "/")
+  const { method, service } = typeof target === "string" ? { service: "", method: "" } : target
+  return {
+    form: { _tag: "Path", id: undefined },
+    call: {
+      service,
+      method,
+      contentType: control["content-type"] ?? "application/json",
+      headers,
+      timeout: GoMicro.parseTimeout(control.timeout)
+    },
+    refusal: target === "NotACall"
+      ? refuse(404, "Unimplemented", "POST /<service>/<method>, or / with a Micro-Endpoint header, is a call")
+      : target === "Malformed"
+      ? refuse(400, "Malformed", "The path cannot be decoded")
+      : request.method !== "POST"
+      ? refuse(405, "Unimplemented", "A call is a POST")
+      : undefined,
+    length: contentLength(control)
+  }
+}
+
+// Node has refused lengths that are no numbers or contradict each other. Without one a body is chunked, or absent.
+const contentLength = (control: Metadata.Parted["control"]): number | undefined =>
+  control["content-length"] !== undefined
+    ? Number(control["content-length"])
+    : control["transfer-encoding"] === undefined
+    ? 0
+    : undefined

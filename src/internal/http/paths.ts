@@ -1,0 +1,33 @@
+/** `/<service>/<method>`, the path of a call. */
+
+/** A service and a method as the path names them: `orders` and `place`, or `orders` and `Orders.place`. */
+export interface Target {
+  readonly service: string
+  readonly method: string
+}
+
+/** What the path of a request says: a target, something else, or nothing readable. */
+export type Parsed = Target | "NotACall" | "Malformed"
+
+/** Reads the target of a request line; the query plays no part. */
+export const parse = (url: string): Parsed => {
+  const query = url.indexOf("?")
+  const end = query === -1 ? url.length : query
+  const slash = url.indexOf("/", 1)
+  if (url[0] !== "/" || slash <= 1 || slash >= end - 1) return "NotACall"
+  if (url.slice(slash + 1, end).includes("/")) return "NotACall"
+  const service = decode(url.slice(1, slash))
+  const method = decode(url.slice(slash + 1, end))
+  return service === undefined || method === undefined ? "Malformed" : { service, method }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const decode = (segment: string): string | undefined => {
+  if (!segment.includes("%")) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The plain HTTP/1.1 lane, server side: one request is one call, in the form of Go Micro or as a path.
+ *
+ * A call costs one fiber, which starts in the event that brought the last byte; where it ends at once, no trace of it is
+ * kept. A client that goes away interrupts its calls.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Http from "node:http"
+import type * as Net from "node:net"
+import type { Call, Exchange, Reply } from "../../Transport.ts"
+import { failure } from "../../Transport.ts"
+import * as Answer from "./answer.ts"
+import * as Body from "./body.ts"
+import * as Head from "./head.ts"
+
+/** What a request may cost. */
+export interface Limits {
+  /** Bytes of a message. 4 MiB. */
+  readonly maxMessage: number
+  /** Headers of a request. 128. */
+  readonly maxHeaders: number
+}
+
+/** The default limits. */
+export const limits: Limits = { maxMessage: 4 * 1024 * 1024, maxHeaders: 128 }
+
+/** What the lane needs. */
+export interface Options {
+  /** Who answers; without a service's name, the one exchange there is or the one that has the method. */
+  readonly find: (service: string | undefined, method: string) => Exchange | undefined
+  /** The names that are answered for. */
+  readonly services: () => ReadonlyArray<string>
+  /** What the fibers of the calls run with. */
+  readonly context: Context.Context<never>
+  readonly limits?: Partial<Limits> | undefined
+}
+
+/** The lane. */
+export interface Server {
+  /** The listener for a server's `request` event. */
+  readonly request: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
+  /** From now on refuses calls as `Unavailable`, and asks for each connection to be closed. */
+  readonly drain: () => void
+  /** Waits for the calls that are running. */
+  readonly idle: Effect.Effect<void>
+  /** Interrupts the calls that are running and cuts their connections, so that no client takes it for an answer. */
+  readonly interrupt: Effect.Effect<void>
+}
+
+/**
+ * How the `http.Server` has to be made.
+ *
+ * **Details**
+ *
+ * Go Micro's clients keep a connection for up to 60 s and do not check it before they use it again, so this side must
+ * keep it for longer. A request has 20 s to bring its headers and 60 s altogether; a header block may have 64 KiB.
+ */
+export const serverOptions = {
+  keepAliveTimeout: 70_000,
+  headersTimeout: 20_000,
+  requestTimeout: 60_000,
+  maxHeaderSize: 64 * 1024,
+  noDelay: true
+} as const satisfies Http.ServerOptions
+
+/** Makes the lane. */
+export const make = (options: Options): Server => {
+  const { maxHeaders, maxMessage } = { ...limits, ...options.limits }
+  const fork = Effect.runForkWith(options.context)
+  const calls: Calls = { running: new Set(), bySocket: new WeakMap() }
+  const tooLarge = Head.refuse(413, "Malformed", `The message is over the limit of ${maxMessage} bytes`)
+  let draining = false
+
+  const conclude = (response: Http.ServerResponse, head: Head.Head, exit: Exit.Exit<Reply>): void => {
+    if (exit._tag === "Success") return Answer.write(response, head, exit.value, { close: draining })
+    // The handler may have run halfway. Any status would claim to know.
+    if (Exit.hasInterrupts(exit)) return void response.req.socket.destroy()
+    fork(Effect.logError("An exchange failed where it must answer", exit.cause))
+    Answer.write(response, head, failure("Defect", "The call failed unexpectedly"), { close: draining })
+  }
+
+  const answer = (response: Http.ServerResponse, head: Head.Head, body: Uint8Array | undefined): void => {
+    const reply = body === undefined
+      ? tooLarge
+      : head.refusal ?? (draining ? shuttingDown : unary(options, head.call, body))
+    if (!Effect.isEffect(reply)) {
+      return Answer.write(response, head, reply.failure, { code: reply.code, close: draining })
+    }
+    const fiber = fork(reply)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return conclude(response, head, exit)
+    const release = hold(calls, response.req.socket, fiber)
+    fiber.addObserver((exit) => {
+      release()
+      conclude(response, head, exit)
+    })
+  }
+
+  return {
+    request: (request, response) => {
+      const head = Head.read(request, maxHeaders)
+      Body.read(request, head.length, maxMessage, (body) => answer(response, head, body))
+    },
+    drain: () => {
+      draining = true
+    },
+    idle: Effect.suspend(() => Effect.asVoid(Fiber.awaitAll(calls.running))),
+    interrupt: Effect.suspend(() => Fiber.interruptAll(calls.running))
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
+
+const unary = (options: Options, call: Call, body: Uint8Array): Effect.Effect<Reply> | Head.Refusal => {
+  if (call.service !== "") {
+    const exchange = options.find(call.service, call.method)
+    return exchange?.unary(call, body) ?? Head.refuse(404, "Unimplemented", `rpc: can't find service ${call.service}`)
+  }
+  const names = options.services()
+  const exchange = options.find(undefined, call.method)
+  return exchange?.unary({ ...call, service: names.length === 1 ? names[0] : "" }, body) ?? Head.refuse(
+    404,
+    "Unimplemented",
+    `rpc: can't find method ${call.method}; Micro-Service may say whose it is: ${names.join(", ")}`
+  )
+}
+
+interface Calls {
+  readonly running: Set<Fiber.Fiber<Reply>>
+  // By connection and not by response: one that waits its turn in a pipeline does not hear of the connection's end.
+  readonly bySocket: WeakMap<Net.Socket, Set<Fiber.Fiber<Reply>>>
+}
+
+const hold = (calls: Calls, socket: Net.Socket, fiber: Fiber.Fiber<Reply>): () => void => {
+  const held = calls.bySocket.get(socket)
+  const fibers = held ?? new Set()
+  fibers.add(fiber)
+  calls.running.add(fiber)
+  if (held === undefined) {
+    calls.bySocket.set(socket, fibers)
+    socket.once("close", () => {
+      for (const fiber of fibers) fiber.interruptUnsafe()
+    })
+  }
+  if (socket.destroyed) fiber.interruptUnsafe()
+  return () => {
+    fibers.delete(fiber)
+    calls.running.delete(fiber)
+  }
+}
