@@ -1,0 +1,100 @@
+/**
+ * One measurement: a fresh server, a fresh client, one workload; or how long both take to start.
+ */
+import * as fs from "node:fs"
+import type { Discovery, Name } from "./contender.ts"
+import * as Peer from "./peer.ts"
+import type { Workload } from "./workload.ts"
+
+/** What one run of a workload came to. */
+export interface Result {
+  readonly perSecond: number
+  /** Server and client together, for one call or one message of a stream. */
+  readonly cpuMicros: number
+  readonly p50: number | undefined
+  readonly p99: number | undefined
+  readonly serverRss: number
+  readonly clientRss: number
+  /** Cores that other processes kept busy meanwhile, where the system tells. */
+  readonly noise: number
+}
+
+/** How long a start took, and what the processes hold when nothing happens. */
+export interface Start {
+  readonly serverMillis: number
+  readonly clientMillis: number
+  readonly serverRss: number
+  readonly clientRss: number
+}
+
+/** How long to warm up, and to measure. */
+export interface Timing {
+  readonly warmMillis: number
+  readonly millis: number
+}
+
+/** Runs a workload in two fresh processes. */
+export const workload = (program: string, name: Name, workload: Workload, timing: Timing): Promise<Result> =>
+  withPeers(program, name, "static", async (server, client) => {
+    const driving = client.drive({ workload, ...timing })
+    const clientBefore = await driving.opened()
+    const [serverBefore, machineBefore] = [await server.usage(), busyCores()]
+    const clientAfter = await driving.closed()
+    const [serverAfter, machineAfter] = [await server.usage(), busyCores()]
+    const { count, p50, p99, seconds } = await driving.measured()
+    const cpuMicros = clientAfter.cpuMicros - clientBefore.cpuMicros + serverAfter.cpuMicros - serverBefore.cpuMicros
+    return {
+      perSecond: count / seconds,
+      cpuMicros: cpuMicros / count,
+      p50,
+      p99,
+      serverRss: serverAfter.rssBytes,
+      clientRss: clientAfter.rssBytes,
+      noise: Math.max(0, (machineAfter - machineBefore - cpuMicros / 1e6) / seconds)
+    }
+  })
+
+/** Starts two fresh processes, and lets them idle. */
+export const start = (program: string, name: Name, discovery: Discovery, idleMillis: number): Promise<Start> =>
+  withPeers(program, name, discovery, async (server, client) => {
+    await new Promise((resolve) => setTimeout(resolve, idleMillis))
+    const [serverUsage, clientUsage] = [await server.usage(), await client.usage()]
+    return {
+      serverMillis: server.readyMillis,
+      clientMillis: client.readyMillis,
+      serverRss: serverUsage.rssBytes,
+      clientRss: clientUsage.rssBytes
+    }
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const withPeers = async <A>(
+  program: string,
+  name: Name,
+  discovery: Discovery,
+  use: (server: Peer.Peer, client: Peer.Peer) => Promise<A>
+): Promise<A> => {
+  const server = await Peer.serve(program, name, discovery)
+  try {
+    const client = await Peer.connect(program, name, discovery, server.address)
+    try {
+      return await use(server, client)
+    } finally {
+      client.kill()
+    }
+  } finally {
+    server.kill()
+  }
+}
+
+/** Linux counts in hundredths of a second. */
+const ticksPerSecond = 100
+
+/** Seconds that all cores together were busy since the machine started; 0 where the system does not tell. */
+const busyCores = (): number => {
+  if (!fs.existsSync("/proc/stat")) return 0
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
+    fs.readFileSync("/proc/stat", "utf8").split("\n", 1)[0]?.split(/\s+/).map(Number) ?? []
+  return (user + nice + system + irq + softirq) / ticksPerSecond
+}

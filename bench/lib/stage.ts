@@ -1,0 +1,39 @@
+/**
+ * Compiles the contenders and the library ahead, as its users get it: types stripped at the start of each process
+ * would be most of the start that is to be measured.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { compile } from "../../scripts/build.ts"
+
+/** Compiles the package in `root` and its contenders to an empty folder of it; returns the program of a child. */
+export const stage = (root: string): string => {
+  const folder = path.join(root, ".cache/bench")
+  fs.rmSync(folder, { recursive: true, force: true })
+  fs.mkdirSync(folder, { recursive: true })
+  const { exports, name } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"))
+  // The nearest manifest decides what `effect-micro/…` means to a child: the compiled sources beside it.
+  const compiled = JSON.parse(JSON.stringify(exports).replaceAll(".ts\"", ".js\""))
+  fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name, type: "module", exports: compiled }))
+  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config))
+  const { output, status } = compile(folder, ["-p", "."])
+  if (status !== 0) throw new Error(output)
+  return path.join(folder, "bench/lib/child.js")
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// Whether the types are right is for `npm run check` to say.
+const config = {
+  extends: "../../tsconfig.json",
+  compilerOptions: {
+    noEmit: false,
+    noCheck: true,
+    incremental: false,
+    tsBuildInfoFile: null,
+    rootDir: "../..",
+    outDir: "."
+  },
+  include: ["../../src", "../../bench/lib/child.ts"],
+  exclude: []
+}
