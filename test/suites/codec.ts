@@ -1,0 +1,173 @@
+/** The laws of a codec's format, run against every one of them. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
+import type { CodecError, Format, Wire } from "../../src/Codec.ts"
+
+/** A tree, to nest as deeply as one likes. */
+export interface Tree {
+  readonly label: string
+  readonly branches: ReadonlyArray<Tree>
+}
+
+/** A tree, to nest as deeply as one likes. */
+export const Tree: Schema.Codec<Tree> = Schema.Struct({
+  label: Schema.String,
+  branches: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree))
+})
+
+class Money extends Schema.Class<Money>("Money")({ amount: Schema.BigInt, currency: Schema.String }) {}
+
+class OutOfStock extends Schema.TaggedError<OutOfStock>("OutOfStock")("OutOfStock", {
+  sku: Schema.String,
+  left: Schema.Int
+}) {}
+
+/** Shapes that cross wires, from a line of an order to a tree. */
+export const shapes = {
+  Small: Schema.Struct({ id: Schema.Int, name: Schema.String }),
+  Numbers: Schema.Struct({ any: Schema.Number, whole: Schema.Int, big: Schema.BigInt }),
+  Flags: Schema.Struct({ on: Schema.Boolean, level: Schema.Literals(["low", "high"]) }),
+  Optional: Schema.Struct({
+    may: Schema.optional(Schema.String),
+    nullable: Schema.NullOr(Schema.Int),
+    option: Schema.Option(Schema.String)
+  }),
+  Collections: Schema.Struct({
+    list: Schema.Array(Schema.Struct({ sku: Schema.String, count: Schema.Int })),
+    labels: Schema.Record(Schema.String, Schema.String)
+  }),
+  Time: Schema.Struct({ at: Schema.Date, took: Schema.Duration }),
+  Bytes: Schema.Struct({ raw: Schema.Uint8Array }),
+  Class: Money,
+  Error: OutOfStock,
+  Union: Schema.TaggedUnion({
+    Circle: { radius: Schema.Finite },
+    Square: { side: Schema.Finite, filled: Schema.Boolean }
+  }),
+  Tree
+} satisfies Record<string, Wire>
+
+/** What a format cannot express, and its suite leaves out. */
+export interface Options {
+  readonly except?: ReadonlyArray<keyof typeof shapes>
+}
+
+/** Proves that a format carries values, and survives what is not one. */
+export const codecSuite = (name: string, format: Format, options?: Options): void => {
+  describe(`${name} is a format`, () => {
+    it("has a content type in lower case, without parameters", () => {
+      assert.match(format.contentType, /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/)
+    })
+
+    it("compiles a schema once", () => {
+      assert.strictEqual(format.coder(shapes.Small), format.coder(shapes.Small))
+    })
+
+    it("carries nothing for a schema of nothing", () => {
+      const coder = format.coder(Schema.Void)
+      assert.isUndefined(succeeded(coder.decode(succeeded(coder.encode(undefined)))))
+      assert.isUndefined(succeeded(coder.decode(new Uint8Array(0))))
+    })
+
+    for (const [shape, schema] of Object.entries(shapes)) {
+      if (options?.except?.includes(shape as keyof typeof shapes)) continue
+      describe(shape, () => shapeLaws(format, schema))
+    }
+
+    it("refuses a value that breaks its schema", () => {
+      const wrong = { id: "one", name: 1 } as unknown as typeof shapes.Small.Type
+      assert.strictEqual(failed(format.coder(shapes.Small).encode(wrong)).reason._tag, "EncodeFailed")
+    })
+
+    it("refuses or carries a value that is nested 10,000 levels deep, and lives", () => {
+      let tree: Tree = { label: "leaf", branches: [] }
+      for (let level = 0; level < 10_000; level++) tree = { label: "", branches: [tree] }
+      const coder = format.coder(Tree)
+      const encoded = coder.encode(tree)
+      if (encoded._tag === "Success") assertSettles(coder.decode(encoded.value))
+      else failed(encoded)
+    })
+  })
+}
+
+/** The value, of a coding that must succeed. */
+export const succeeded = <A>(exit: Exit.Exit<A, CodecError>): A => {
+  if (exit._tag === "Success") return exit.value
+  throw new Error(`expected a success, not ${exit.cause}`)
+}
+
+/** The error, of a coding that must fail and not die. */
+export const failed = (exit: Exit.Exit<unknown, CodecError>): CodecError => {
+  if (exit._tag === "Success") throw new Error("expected a failure")
+  const [reason, ...more] = exit.cause.reasons
+  if (reason?._tag !== "Fail" || more.length > 0) throw new Error(`expected one failure, not ${exit.cause}`)
+  return reason.error
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const garbageRuns = 5_000
+
+const shapeLaws = <S extends Wire>(format: Format, schema: S): void => {
+  const coder = format.coder(schema)
+  const equals = Schema.toEquivalence(schema)
+  const isValue = Schema.is(schema)
+  const arbitrary = Arbitrary.schema(schema)
+
+  it.effect("gives back what it was given", () =>
+    Effect.gen(function*() {
+      const result = yield* Arbitrary.checkEffect(arbitrary, (value) => {
+        const back = succeeded(coder.decode(succeeded(coder.encode(value))))
+        return isValue(back) && equals(value, back)
+      }, { runs: 300, seed: 1 })
+      assert.isUndefined(Arbitrary.formatCheckFailure(result))
+    }))
+
+  it.effect("fails on garbage, and never dies", () =>
+    Effect.gen(function*() {
+      const values = yield* Arbitrary.sampleEffect(arbitrary, { count: 50, seed: 2 })
+      const messages = values.map((value) => succeeded(coder.encode(value)))
+      for (let run = 0; run < garbageRuns; run++) {
+        const bytes = run % 4 === 0 ? yield* noise : yield* mutation(yield* Random.choice(messages))
+        const decoded = coder.decode(bytes)
+        if (decoded._tag === "Failure") assert.strictEqual(failed(decoded).reason._tag, "DecodeFailed")
+        else assert.isTrue(isValue(decoded.value), `${bytes} is not of the schema`)
+      }
+    }).pipe(Random.withSeed(3)))
+
+  it.effect("survives a message that ends too early, wherever it ends", () =>
+    Effect.gen(function*() {
+      const values = yield* Arbitrary.sampleEffect(arbitrary, { count: 10, seed: 4 })
+      for (const message of values.map((value) => succeeded(coder.encode(value)))) {
+        for (let length = 0; length < message.length; length++) assertSettles(coder.decode(message.subarray(0, length)))
+      }
+    }))
+}
+
+const assertSettles = (exit: Exit.Exit<unknown, CodecError>): void => {
+  if (exit._tag === "Failure") failed(exit)
+}
+
+const byte = Random.nextIntBetween(0, 255)
+
+const noise = Effect.flatMap(
+  Random.nextIntBetween(0, 64),
+  (length) => Effect.map(Effect.all(Array.from({ length }, () => byte)), (bytes) => new Uint8Array(bytes))
+)
+
+/** A valid message with a few bytes changed, cut out or put in. */
+const mutation = Effect.fnUntraced(function*(message: Uint8Array) {
+  const bytes = Array.from(message)
+  const changes = yield* Random.nextIntBetween(1, 4)
+  for (let change = 0; change < changes; change++) {
+    const at = yield* Random.nextIntBetween(0, bytes.length)
+    const removed = yield* Random.nextIntBetween(0, 2)
+    if (yield* Random.nextBoolean) bytes.splice(at, removed, yield* byte)
+    else bytes.splice(at, removed)
+  }
+  return new Uint8Array(bytes)
+})
