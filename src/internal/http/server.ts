@@ -46,7 +46,7 @@ export interface Server {
   readonly drain: () => void
   /** Waits for the calls that are running. */
   readonly idle: Effect.Effect<void>
-  /** Interrupts the calls that are running and cuts their connections, so that no client takes it for an answer. */
+  /** Drains, interrupts the calls that are running and cuts their connections, so that no client takes it for an answer. */
   readonly interrupt: Effect.Effect<void>
 }
 
@@ -69,71 +69,77 @@ export const serverOptions = {
 /** Makes the lane. */
 export const make = (options: Options): Server => {
   const { maxHeaders, maxMessage } = { ...limits, ...options.limits }
-  const fork = Effect.runForkWith(options.context)
-  const calls: Calls = { running: new Set(), bySocket: new WeakMap() }
   const tooLarge = Head.refuse(413, "Malformed", `The message is over the limit of ${maxMessage} bytes`)
-  let draining = false
-
-  const conclude = (response: Http.ServerResponse, head: Head.Head, exit: Exit.Exit<Reply>): void => {
-    if (exit._tag === "Success") return Answer.write(response, head, exit.value, { close: draining })
-    // The handler may have run halfway. Any status would claim to know.
-    if (Exit.hasInterrupts(exit)) return void response.req.socket.destroy()
-    fork(Effect.logError("An exchange failed where it must answer", exit.cause))
-    Answer.write(response, head, failure("Defect", "The call failed unexpectedly"), { close: draining })
-  }
-
-  const answer = (response: Http.ServerResponse, head: Head.Head, body: Uint8Array | undefined): void => {
-    const reply = body === undefined
-      ? tooLarge
-      : head.refusal ?? (draining ? shuttingDown : unary(options, head.call, body))
-    if (!Effect.isEffect(reply)) {
-      return Answer.write(response, head, reply.failure, { code: reply.code, close: draining })
-    }
-    const fiber = fork(reply)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return conclude(response, head, exit)
-    const release = hold(calls, response.req.socket, fiber)
-    fiber.addObserver((exit) => {
-      release()
-      conclude(response, head, exit)
-    })
-  }
-
+  const fork = Effect.runForkWith(options.context)
+  const calls: Calls = { running: new Set(), bySocket: new WeakMap(), phase: "Open" }
   return {
     request: (request, response) => {
       const head = Head.read(request, maxHeaders)
-      Body.read(request, head.length, maxMessage, (body) => answer(response, head, body))
+      Body.read(request, head.length, maxMessage, (body) => {
+        const refusal = body === undefined ? tooLarge : head.refusal
+        const reply = refusal ?? unary(options, calls.phase, head.call, body ?? nothing)
+        if (Effect.isEffect(reply)) return run(fork, calls, response, head, reply)
+        Answer.write(response, head, reply.failure, { code: reply.code, close: calls.phase !== "Open" })
+      })
     },
     drain: () => {
-      draining = true
+      if (calls.phase === "Open") calls.phase = "Draining"
     },
     idle: Effect.suspend(() => Effect.asVoid(Fiber.awaitAll(calls.running))),
-    interrupt: Effect.suspend(() => Fiber.interruptAll(calls.running))
+    interrupt: Effect.suspend(() => {
+      calls.phase = "Closed"
+      return Fiber.interruptAll(calls.running)
+    })
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
-
-const unary = (options: Options, call: Call, body: Uint8Array): Effect.Effect<Reply> | Head.Refusal => {
-  if (call.service !== "") {
-    const exchange = options.find(call.service, call.method)
-    return exchange?.unary(call, body) ?? Head.refuse(404, "Unimplemented", `rpc: can't find service ${call.service}`)
-  }
-  const names = options.services()
-  const exchange = options.find(undefined, call.method)
-  return exchange?.unary({ ...call, service: names.length === 1 ? names[0] : "" }, body) ?? Head.refuse(
-    404,
-    "Unimplemented",
-    `rpc: can't find method ${call.method}; Micro-Service may say whose it is: ${names.join(", ")}`
-  )
-}
-
 interface Calls {
   readonly running: Set<Fiber.Fiber<Reply>>
   // By connection and not by response: one that waits its turn in a pipeline does not hear of the connection's end.
   readonly bySocket: WeakMap<Net.Socket, Set<Fiber.Fiber<Reply>>>
+  phase: "Open" | "Draining" | "Closed"
+}
+
+type Fork = <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
+
+const nothing = new Uint8Array(0)
+
+const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
+
+const unary = (
+  { find, services }: Options,
+  phase: Calls["phase"],
+  call: Call,
+  body: Uint8Array
+): Effect.Effect<Reply> | Head.Refusal => {
+  if (phase !== "Open") return shuttingDown
+  if (call.service !== "") {
+    return find(call.service, call.method)?.unary(call, body)
+      ?? Head.refuse(404, "Unimplemented", `rpc: can't find service ${call.service}`)
+  }
+  const names = services()
+  const service = names.length === 1 ? names[0] : ""
+  const problem = `rpc: can't find method ${call.method}; Micro-Service may say whose it is: ${names.join(", ")}`
+  return find(undefined, call.method)?.unary({ ...call, service }, body) ?? Head.refuse(404, "Unimplemented", problem)
+}
+
+const run = (
+  fork: Fork,
+  calls: Calls,
+  response: Http.ServerResponse,
+  head: Head.Head,
+  reply: Effect.Effect<Reply>
+): void => {
+  const fiber = fork(reply)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return conclude(fork, calls, response, head, exit)
+  const release = hold(calls, response.req.socket, fiber)
+  fiber.addObserver((exit) => {
+    release()
+    conclude(fork, calls, response, head, exit)
+  })
 }
 
 const hold = (calls: Calls, socket: Net.Socket, fiber: Fiber.Fiber<Reply>): () => void => {
@@ -147,9 +153,25 @@ const hold = (calls: Calls, socket: Net.Socket, fiber: Fiber.Fiber<Reply>): () =
       for (const fiber of fibers) fiber.interruptUnsafe()
     })
   }
-  if (socket.destroyed) fiber.interruptUnsafe()
+  // Both may have come about while the fiber took its first steps.
+  if (socket.destroyed || calls.phase === "Closed") fiber.interruptUnsafe()
   return () => {
     fibers.delete(fiber)
     calls.running.delete(fiber)
   }
+}
+
+const conclude = (
+  fork: Fork,
+  calls: Calls,
+  response: Http.ServerResponse,
+  head: Head.Head,
+  exit: Exit.Exit<Reply>
+): void => {
+  const close = calls.phase !== "Open"
+  if (exit._tag === "Success") return Answer.write(response, head, exit.value, { close })
+  // The handler may have run halfway. Any status would claim to know.
+  if (Exit.hasInterrupts(exit)) return void response.req.socket.destroy()
+  fork(Effect.logError("An exchange failed where it must answer", exit.cause))
+  Answer.write(response, head, failure("Defect", "The call failed unexpectedly"), { close })
 }
