@@ -1,150 +1,92 @@
 /**
  * Measures calls per second, the CPU they cost and how long they take, against what Node can do without a library.
  *
- * `npm run bench [-- --quick | --smoke] [-- --only=effect-micro,raw-frames]`. Ratios come from one run; rounds are
- * interleaved in changing order; a cell is the median of its rounds. CPU a call depends least on what else the machine
- * does: trust it most.
+ * `npm run bench [-- --quick | --smoke] [-- --only=raw-frames,effect-micro]`. Server and client are processes of their
+ * own; all contenders take turns in changing order, so that a ratio is one of the same minute. CPU a call depends least
+ * on what else the machine does: trust it most.
  */
 import * as os from "node:os"
 import { contenders, type Discovery, type Name, names } from "./lib/contender.ts"
+import * as Plan from "./lib/plan.ts"
+import * as Report from "./lib/report.ts"
 import * as Run from "./lib/run.ts"
 import { stage } from "./lib/stage.ts"
-import { markdown, median, short } from "./lib/table.ts"
 import { title, type Workload } from "./lib/workload.ts"
 
-interface Plan extends Run.Timing {
-  readonly rounds: number
-  readonly starts: number
-  readonly workloads: ReadonlyArray<Workload>
-}
-
-const unary = (callers: number): Workload => ({ kind: "unary", callers })
-const stream = (callers: number, chunked: boolean): Workload => ({ kind: "stream", callers, chunked, length: 10_000 })
-const pingpong: Workload = { kind: "pingpong", callers: 64 }
-
-const all = [
-  ...[1, 16, 64, 256].map(unary),
-  ...[1, 100].flatMap((callers) => [stream(callers, true), stream(callers, false)]),
-  pingpong
-]
-
-const plans: Readonly<Record<string, Plan>> = {
-  full: { rounds: 5, starts: 5, warmMillis: 1000, millis: 1000, workloads: all },
-  quick: { rounds: 3, starts: 3, warmMillis: 600, millis: 500, workloads: all },
-  // Says whether everything runs, and nothing about how fast.
-  smoke: { rounds: 1, starts: 1, warmMillis: 50, millis: 150, workloads: [unary(64), stream(1, true), pingpong] }
-}
-
-/** More noise than this many cores, and a run is repeated. */
-const noiseLimit = 0.2
-const repeats = 2
-
 const flags = process.argv.slice(2)
-const mode = flags.includes("--smoke") ? "smoke" : flags.includes("--quick") ? "quick" : "full"
-const plan = plans[mode]
+const plan = flags.includes("--smoke") ? Plan.smoke : flags.includes("--quick") ? Plan.quick : Plan.full
 const only = flags.find((flag) => flag.startsWith("--only="))?.slice("--only=".length).split(",")
 const chosen = names.filter((name) => only?.includes(name) ?? true)
 
-const able = (name: Name, workload: Workload): boolean => workload.kind === "unary" || contenders[name].streams
+/** Others go on when one fails; the exit code tells. */
+const attempt = async <A>(what: string, run: () => Promise<A>): Promise<A | undefined> => {
+  process.stderr.write(`${what}\n`)
+  try {
+    return await run()
+  } catch (error) {
+    process.exitCode = 1
+    console.error(error)
+    return undefined
+  }
+}
 
-/** The names, in another order each round, so that nobody always follows the same one. */
-const shuffled = (round: number): ReadonlyArray<Name> => {
-  const turned = [...chosen.slice(round % chosen.length), ...chosen.slice(0, round % chosen.length)]
+/** Turned by one each round, and each second round backwards: nobody always follows the same one. */
+const shuffled = <A>(list: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
+  const first = round % list.length
+  const turned = [...list.slice(first), ...list.slice(0, first)]
   return round % 2 === 0 ? turned : turned.toReversed()
 }
 
-const progress = (text: string) => process.stderr.write(`${text}\n`)
+const able = (name: Name, workloads: ReadonlyArray<Workload>): boolean =>
+  contenders[name].streams || workloads.every(({ kind }) => kind === "unary")
 
-const quietly = async (name: Name, workload: Workload): Promise<Run.Result> => {
-  let best = await Run.workload(program, name, workload, plan)
-  for (let i = 0; i < repeats && best.noise > noiseLimit && mode !== "smoke"; i++) {
-    const again = await Run.workload(program, name, workload, plan)
-    if (again.noise < best.noise) best = again
-  }
-  return best
-}
-
-const mebibytes = (bytes: number | undefined) => bytes === undefined ? undefined : bytes / 1024 / 1024
-
-const workloads = async (): Promise<void> => {
-  const results = new Map<string, Array<Run.Result>>()
-  const keyOf = (workload: Workload, name: Name) => `${title(workload)}/${name}`
+const measure = async (): Promise<ReadonlyArray<Report.Row<Run.Result>>> => {
+  const runs = Plan.groups.flatMap((group) =>
+    chosen.filter((name) => able(name, group)).map((name) => ({
+      group,
+      name,
+      rounds: new Array<ReadonlyArray<Run.Result> | undefined>()
+    }))
+  )
   for (let round = 0; round < plan.rounds; round++) {
-    for (const workload of plan.workloads) {
-      for (const name of shuffled(round).filter((name) => able(name, workload))) {
-        progress(`round ${round + 1} of ${plan.rounds}: ${title(workload)}: ${name}`)
-        const key = keyOf(workload, name)
-        results.set(key, [...results.get(key) ?? [], await quietly(name, workload)])
-      }
+    for (const { group, name, rounds } of shuffled(runs, round)) {
+      const what = `round ${round + 1} of ${plan.rounds}: ${name}: ${group.map(title).join("; ")}`
+      rounds.push(await attempt(what, () => Run.workloads(program, name, group, plan)))
     }
   }
-  const rows = plan.workloads.flatMap((workload) =>
-    chosen.filter((name) => able(name, workload)).map((name) => {
-      const runs = results.get(keyOf(workload, name)) ?? []
-      const raw = results.get(keyOf(workload, names[0])) ?? []
-      const of = (take: (result: Run.Result) => number | undefined, from = runs) =>
-        median(from.flatMap((run) => take(run) ?? []))
-      const ratio = (take: (result: Run.Result) => number) => (of(take) ?? NaN) / (of(take, raw) ?? NaN)
-      return [
-        title(workload),
-        name,
-        short(of((run) => run.perSecond)),
-        short(ratio((run) => run.perSecond)),
-        short(of((run) => run.cpuMicros)),
-        short(ratio((run) => run.cpuMicros)),
-        short(of((run) => run.p50)),
-        short(of((run) => run.p99)),
-        short(mebibytes(of((run) => run.serverRss))),
-        short(mebibytes(of((run) => run.clientRss)))
-      ]
-    })
-  )
-  const head = [
-    "workload",
-    "contender",
-    "per s",
-    "of raw",
-    "CPU µs",
-    "of raw",
-    "p50 µs",
-    "p99 µs",
-    "server MiB",
-    "client MiB"
-  ]
-  console.log(`\n${markdown(head, rows)}\n`)
-  const noise = [...results.values()].flat().map((run) => run.noise)
-  console.log(
-    `Other processes used ${short(median(noise))} cores in the median, ${short(Math.max(...noise))} at worst.`
+  return Plan.groups.flatMap((group) =>
+    group.flatMap((workload, i) =>
+      runs.filter((run) => run.group === group).map(({ name, rounds }) => ({
+        title: title(workload),
+        contender: name,
+        rounds: rounds.map((results) => results?.[i])
+      }))
+    )
   )
 }
 
-const starts = async (): Promise<void> => {
-  const pairs = chosen.flatMap((name): ReadonlyArray<readonly [Name, Discovery]> =>
-    name === "effect-micro" ? [[name, "static"], [name, "mdns"]] : [[name, "static"]]
+const starts = async (): Promise<ReadonlyArray<Report.Row<Run.Start>>> => {
+  const runs = chosen.flatMap((name) =>
+    (name === "effect-micro" ? ["static", "mdns"] as const : ["static"] as const).map((discovery: Discovery) => ({
+      title: discovery,
+      contender: name,
+      rounds: new Array<Run.Start | undefined>()
+    }))
   )
-  const runs = new Map(pairs.map((pair) => [pair, new Array<Run.Start>()]))
   for (let round = 0; round < plan.starts; round++) {
-    for (const [pair, of] of runs) {
-      progress(`start ${round + 1} of ${plan.starts}: ${pair.join(" over ")}`)
-      of.push(await Run.start(program, ...pair, mode === "smoke" ? 0 : 500))
+    for (const { contender, rounds, title } of shuffled(runs, round)) {
+      const what = `start ${round + 1} of ${plan.starts}: ${contender}, ${title}`
+      rounds.push(await attempt(what, () => Run.start(program, contender, title, plan.idleMillis)))
     }
   }
-  const rows = [...runs].map(([[name, discovery], of]) => [
-    "start",
-    name === "effect-micro" ? `${name}, ${discovery}` : name,
-    short(median(of.map((run) => run.serverMillis))),
-    short(median(of.map((run) => run.clientMillis))),
-    short(mebibytes(median(of.map((run) => run.serverRss)))),
-    short(mebibytes(median(of.map((run) => run.clientRss))))
-  ])
-  const head = ["workload", "contender", "server ready ms", "first call ms", "server MiB, idle", "client MiB, idle"]
-  console.log(`\n${markdown(head, rows)}`)
+  return runs
 }
 
 const program = stage(process.cwd())
-const [cpu] = os.cpus()
+const cores = os.cpus()
 console.log(
-  `Node ${process.versions.node}, ${os.cpus().length} × ${cpu?.model.trim()}, ${mode}: medians of ${plan.rounds}`
+  `Node ${process.versions.node}, ${cores.length} × ${cores[0]?.model.trim()}, ${plan.name}, rounds: ${plan.rounds}`
 )
-await workloads()
-await starts()
+const measured = await measure()
+console.log(`\n${Report.workloads(measured, names[0])}\n\n${Report.noise(measured)}`)
+console.log(`\n${Report.starts(await starts())}`)

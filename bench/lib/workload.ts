@@ -23,10 +23,10 @@ export const message = (n: number): Message => ({ id: n & 0xffff, name: "Ada Lov
 export const title = (workload: Workload): string => {
   switch (workload.kind) {
     case "unary":
-      return `unary, ${workload.callers} callers`
+      return `unary × ${workload.callers}`
     case "stream":
-      return `server stream × ${workload.callers}, ${workload.chunked ? "chunks" : "single elements"}`
+      return `stream of ${workload.chunked ? "chunks" : "single elements"} × ${workload.callers}`
     case "pingpong":
-      return `bidirectional ping-pong × ${workload.callers}`
+      return `ping-pong × ${workload.callers}`
   }
 }
