@@ -1,2 +1,11 @@
-export const serve = (): Promise<string> => Promise.reject(new Error("not yet"))
-export const connect = (): Promise<never> => Promise.reject(new Error("not yet"))
+/**
+ * effect-micro over multiplexed frames: `micro://`.
+ */
+import type { Contender } from "./contender.ts"
+import * as Program from "./effect-program.ts"
+
+/** Answers on a free port of the loopback interface. */
+export const serve: Contender["serve"] = Program.serve
+
+/** Calls the server of that address, or whom multicast DNS finds. */
+export const connect: Contender["connect"] = Program.connect

@@ -6,8 +6,8 @@
 export interface Meter {
   /** Tells of an answer to a call made at `since`; returns the time now, at which the next call is made. */
   readonly answered: (since: number) => number
-  /** Tells of one message of a stream. */
-  readonly received: () => void
+  /** Tells of so many messages of a stream. */
+  readonly received: (messages: number) => void
   /** Whether the loops shall end. */
   readonly stopped: () => boolean
 }
@@ -42,8 +42,8 @@ export const make = (): { readonly meter: Meter; readonly open: () => void; read
         }
         return now
       },
-      received: () => {
-        if (isOpen) count++
+      received: (messages) => {
+        if (isOpen) count += messages
       },
       stopped: () => isStopped
     },

@@ -80,7 +80,7 @@ const ranges = (wire: Frames, open: (slot: Slot) => number, length: number, mete
       if (meter.stopped()) return resolve()
       const id = open((kind) => {
         if (kind === Kind.End) next()
-        else meter.received()
+        else meter.received(1)
       })
       wire.send(id, Kind.Range, { length })
     }
