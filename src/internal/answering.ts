@@ -5,10 +5,11 @@
  * `unary` returns. The deadline that came with the call interrupts the handler, and is answered without waiting for it.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
 import { type Call, type Exchange, failure, type Reply } from "../Transport.ts"
 import type { Wheel } from "./wheel.ts"
 
@@ -24,7 +25,8 @@ export type Answer = (
 ) => Fiber.Fiber<Reply> | undefined
 
 export const make = (context: Context.Context<never>, wheel: Wheel): Answer => {
-  const fork = Effect.runForkWith(context)
+  // Whoever started the server is no part of the traces of its calls.
+  const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   return (exchange, call, message, reply) => {
     const fiber = fork(exchange.unary(call, message))
     const exit = fiber.pollUnsafe()

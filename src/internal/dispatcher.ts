@@ -9,8 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Codec } from "../Codec.ts"
@@ -22,6 +20,7 @@ import { type Call, type Exchange, type Failure, failure, type Reply } from "../
 import { defect } from "./answering.ts"
 import type { Coders, Method } from "./methods.ts"
 import * as Methods from "./methods.ts"
+import * as Running from "./running.ts"
 import * as Trace from "./trace.ts"
 import { now } from "./wheel.ts"
 
@@ -54,12 +53,8 @@ export const make = <M extends Contract.Methods, R>(
     routes.set(method.name, route)
     routes.set(method.endpoint, route)
   }
-  // Flat, so that adding the call to it does not copy; without the span and the deadline of whoever built the server.
-  const flat = new Map(services.mapUnsafe)
-  flat.delete(Tracer.ParentSpan.key)
-  flat.delete(CurrentDeadline.key)
-  const base = Context.makeUnsafe<never>(flat)
-  const running = makeRunning()
+  const base = Running.base(services as Context.Context<never>)
+  const running = Running.make()
   const serve = (call: Call): Serving | Failure => {
     if (running.refusing) return failure("Unavailable", `This instance of ${contract.key} is leaving`)
     const route = routes.get(call.method)
@@ -80,8 +75,9 @@ export const make = <M extends Contract.Methods, R>(
       const serving = serve(call)
       if (isFailure(serving)) return Effect.succeed(serving)
       const { method } = serving.route
-      if (method.streamsIn || method.streamsOut) return head(stream(call, Stream.succeed(message)), call)
-      running.track(fiber)
+      if (method.streamsIn || method.streamsOut) return head(stream(call, message), call)
+      running.enter()
+      fiber.addObserver(running.leave)
       return single(serving, call, message, base)
     })
   return { exchange: { unary, stream }, drain: running.drain, methods }
@@ -121,7 +117,7 @@ const single = (
 const streamed = (
   { coders, route }: Serving,
   call: Call,
-  messages: Stream.Stream<Uint8Array>,
+  messages: Uint8Array | Stream.Stream<Uint8Array>,
   base: Context.Context<never>
 ): Stream.Stream<Reply> => {
   const { method } = route
@@ -207,15 +203,17 @@ const malformed = (cause: Cause.Cause<unknown>): Failure => {
 }
 
 const decoded = (
-  messages: Stream.Stream<Uint8Array>,
+  messages: Uint8Array | Stream.Stream<Uint8Array>,
   coders: Coders,
   call: Call
-): Stream.Stream<unknown, RpcError> =>
-  Stream.mapEffect(messages, (message) =>
+): Stream.Stream<unknown, RpcError> => {
+  const decode = (message: Uint8Array) =>
     Effect.mapError(
       coders.payload.decode(message),
       (cause) => RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
-    ))
+    )
+  return messages instanceof Uint8Array ? Stream.fromEffect(decode(messages)) : Stream.mapEffect(messages, decode)
+}
 
 const first = (payloads: Stream.Stream<unknown, RpcError>, call: Call): Effect.Effect<unknown, RpcError> =>
   Effect.flatMap(Stream.runHead(payloads), (option) =>
@@ -232,28 +230,3 @@ const head = (replies: Stream.Stream<Reply>, call: Call): Effect.Effect<Reply> =
     Stream.runHead(replies),
     (option) => option._tag === "Some" ? option.value : failure("Defect", `${call.method} answered with nothing`)
   )
-
-/** Counts the calls that run, so that a server can let them finish. */
-const makeRunning = () => {
-  const idle = Latch.makeUnsafe(true)
-  let count = 0
-  const enter = () => {
-    if (count++ === 0) idle.closeUnsafe()
-  }
-  const leave = () => {
-    if (--count === 0) idle.openUnsafe()
-  }
-  const running = {
-    refusing: false,
-    track: (fiber: Fiber.Fiber<unknown, unknown>) => {
-      enter()
-      fiber.addObserver(leave)
-    },
-    scoped: Effect.acquireRelease(Effect.sync(enter), () => Effect.sync(leave)),
-    drain: Effect.suspend(() => {
-      running.refusing = true
-      return idle.await
-    })
-  }
-  return running
-}

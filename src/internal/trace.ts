@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 
 /** The value of a `traceparent` header. */
@@ -35,13 +36,30 @@ export const isRecording = (fiber: Fiber.Fiber<unknown, unknown>, parent: Tracer
 /** A span by the names of OpenTelemetry's conventions for RPC, around one call. */
 export const around = <A, E, R>(
   effect: (span: Tracer.Span) => Effect.Effect<A, E, R>,
-  kind: "client" | "server",
+  kind: Kind,
   service: string,
   method: string,
   parent: Tracer.AnySpan | undefined
 ): Effect.Effect<A, E, R> =>
-  Effect.useSpan(`${service}/${method}`, {
-    kind,
-    parent,
-    attributes: { "rpc.system.name": "effect-micro", "rpc.method": `${service}/${method}` }
-  }, (span) => Effect.provideService(effect(span), Tracer.ParentSpan, span))
+  Effect.useSpan(
+    `${service}/${method}`,
+    options(kind, service, method, parent),
+    (span) => Effect.provideService(effect(span), Tracer.ParentSpan, span)
+  )
+
+/** The same span, until the scope closes. */
+export const scoped = (
+  kind: Kind,
+  service: string,
+  method: string,
+  parent: Tracer.AnySpan | undefined
+): Effect.Effect<Tracer.Span, never, Scope.Scope> =>
+  Effect.makeSpanScoped(`${service}/${method}`, options(kind, service, method, parent))
+
+type Kind = "client" | "server"
+
+const options = (kind: Kind, service: string, method: string, parent: Tracer.AnySpan | undefined) => ({
+  kind,
+  parent,
+  attributes: { "rpc.system.name": "effect-micro", "rpc.method": `${service}/${method}` }
+})

@@ -1,0 +1,158 @@
+/**
+ * Contracts called and answered in one process: a call is a call of the handler.
+ *
+ * Nothing is encoded, nothing is found and nothing is dialled, and the caller sees the same answers as over a network:
+ * the contract's own errors as they are, a handler's death as `RemoteDefect`, a service that nobody serves as
+ * `Unreachable`. What the handlers need comes from their own layer, not from the caller.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type { Wire } from "../Codec.ts"
+import * as Contract from "../Contract.ts"
+import * as Running from "../internal/running.ts"
+import * as Trace from "../internal/trace.ts"
+import { now } from "../internal/wheel.ts"
+import { CurrentCall, CurrentDeadline, CurrentHeaders, Rpc, ServeError } from "../Rpc.ts"
+import * as RpcError from "../RpcError.ts"
+import { CannotListen, TransportError } from "../Transport.ts"
+
+/** An `Rpc` whose handlers are in this process. */
+export const make: Effect.Effect<Rpc["Service"]> = Effect.sync(() => {
+  const served = new Map<string, Served>()
+
+  const serve: Rpc["Service"]["serve"] = (contract, handlers) =>
+    Effect.gen(function*() {
+      const context = Running.base(yield* Effect.context<never>())
+      if (served.has(contract.key)) return yield* alreadyServed(contract.key)
+      const running = Running.make()
+      yield* Effect.acquireRelease(
+        Effect.sync(() => served.set(contract.key, { handlers: handlers as Served["handlers"], context, running })),
+        () => Effect.andThen(Effect.sync(() => served.delete(contract.key)), running.drain)
+      )
+    })
+
+  const client: Rpc["Service"]["client"] = (contract) =>
+    Effect.sync(() =>
+      Object.fromEntries(
+        Object.entries(contract.methods).map(([name, erased]) => {
+          const definition = erased as Contract.Method<Contract.Side, Contract.Side, Wire>
+          const line: Line = { service: contract.key, name, method: Contract.endpoint(contract.key, name, definition) }
+          const find = Effect.suspend(() => {
+            const found = served.get(contract.key)
+            return found === undefined ? RpcError.fail("Unreachable", line) : Effect.succeed(found)
+          })
+          return [name, Contract.isStreamed(definition.success) ? many(line, find) : one(line, find)]
+        })
+      ) as never
+    )
+
+  return Rpc.of({ client, serve })
+})
+
+/** An `Rpc` whose handlers are in this process. */
+export const layer: Layer.Layer<Rpc> = Layer.effect(Rpc, make)
+
+/** An `Rpc` whose handlers are in this process. */
+export const LocalRpcLive: Layer.Layer<Rpc> = layer
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A service that is answered here. */
+interface Served {
+  readonly handlers: Record<string, (payload: unknown) => unknown>
+  readonly context: Context.Context<never>
+  readonly running: Running.Running
+}
+
+/** One method of one service. */
+interface Line {
+  readonly service: string
+  readonly name: string
+  readonly method: string
+}
+
+type Find = Effect.Effect<Served, RpcError.RpcError>
+
+const one = (line: Line, find: Find) => (payload: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.flatMap(find, (served) =>
+    Effect.withFiber((fiber) => {
+      const handled = Effect.suspend(() => served.handlers[line.name](payload) as Effect.Effect<unknown, unknown>)
+      const context = contextOf(line, served, fiber)
+      const call: Effect.Effect<unknown, unknown> = Effect.updateContext(handled, () => context)
+      served.running.enter()
+      return Effect.onExit(
+        Effect.catchCause(timed(line, fiber, call), (cause) => Effect.failCause(translated(line, cause))),
+        () => Effect.sync(served.running.leave)
+      )
+    }))
+
+const many = (line: Line, find: Find) => (payload: unknown): Stream.Stream<unknown, unknown> =>
+  Stream.unwrap(Effect.flatMap(find, (served) =>
+    Effect.withFiber((fiber) => {
+      const handled = Stream.suspend(() => served.handlers[line.name](payload) as Stream.Stream<unknown, unknown>)
+      const context = contextOf(line, served, fiber)
+      const answered: Stream.Stream<unknown, unknown> = Stream.updateContext(handled, () => context)
+      const replies = Stream.catchCause(answered, (cause) => Stream.failCause(translated(line, cause)))
+      const rest = remaining(fiber)
+      return Effect.as(
+        served.running.scoped,
+        rest === undefined
+          ? replies
+          : Stream.interruptWhen(replies, Effect.andThen(Effect.sleep(rest), RpcError.fail("DeadlineExceeded", line)))
+      )
+    })))
+
+/** The context of a handler: its own, with the call, its deadline and its trace. */
+const contextOf = (line: Line, served: Served, fiber: Fiber.Fiber<unknown, unknown>): Context.Context<never> => {
+  const deadline = fiber.getRef(CurrentDeadline)
+  const span = Trace.current(fiber)
+  let context = Context.add(served.context, CurrentCall, {
+    service: line.service,
+    method: line.method,
+    contentType: "",
+    headers: fiber.getRef(CurrentHeaders),
+    timeout: remaining(fiber)
+  })
+  if (deadline !== undefined) context = Context.add(context, CurrentDeadline, deadline)
+  return span === undefined ? context : Context.add(context, Tracer.ParentSpan, span)
+}
+
+const remaining = (fiber: Fiber.Fiber<unknown, unknown>): number | undefined => {
+  const deadline = fiber.getRef(CurrentDeadline)
+  return deadline === undefined ? undefined : Math.max(0, deadline - now(fiber.getRef(Clock.Clock)))
+}
+
+const timed = <A, E>(line: Line, fiber: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E>) => {
+  const duration = remaining(fiber)
+  return duration === undefined
+    ? effect
+    : Effect.timeoutOrElse(effect, { duration, orElse: () => RpcError.fail("DeadlineExceeded", line) })
+}
+
+/** What the caller is told of a handler that did not succeed: the same as over a network. */
+const translated = (line: Line, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  if (Cause.hasInterruptsOnly(cause)) return cause
+  const error = Cause.findErrorOption(cause)
+  if (error._tag === "None") return Cause.fail(RpcError.make("RemoteDefect", { ...line, cause: Cause.squash(cause) }))
+  if (!(error.value instanceof RpcError.RpcError)) return cause
+  const { reason } = error.value
+  return reason._tag === "DeadlineExceeded" || reason._tag === "Malformed"
+    ? cause
+    : Cause.fail(RpcError.make("RemoteDefect", { ...line, cause: error.value }))
+}
+
+const alreadyServed = (service: string) =>
+  Effect.fail(
+    new ServeError({
+      service,
+      cause: new TransportError({
+        reason: new CannotListen({ address: "this process", problem: `${service} is served already` })
+      })
+    })
+  )

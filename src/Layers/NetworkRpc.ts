@@ -1,0 +1,90 @@
+/**
+ * Contracts called and answered over the network: registry, selector, codec and transport, composed.
+ *
+ * To serve is to listen, then to be registered; to leave is the reverse: the instance leaves the registry, refuses new
+ * calls so that clients move on, lets running calls finish, and then stops listening. To call is to be lent an instance,
+ * to reach it, and to move to another one when the first never took the call.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Codec } from "../Codec.ts"
+import type * as Contract from "../Contract.ts"
+import * as Caller from "../internal/caller.ts"
+import * as Connections from "../internal/connections.ts"
+import * as Dispatcher from "../internal/dispatcher.ts"
+import * as Id from "../internal/id.ts"
+import { Endpoint, Instance, Registry, type RegistryError } from "../Registry.ts"
+import { Rpc, ServeError } from "../Rpc.ts"
+import { Selector } from "../Selector.ts"
+import { Transport, type TransportError } from "../Transport.ts"
+
+export interface Options {
+  /** What a unary call may take where nobody set a deadline. Default 5 seconds. */
+  readonly timeout?: Duration.Input | undefined
+  /** How long running calls may go on once the server leaves. Default 30 seconds. */
+  readonly drain?: Duration.Input | undefined
+  /** What every instance tells of itself: zone, weight, labels. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+}
+
+/** An `Rpc` over the network. */
+export const make = Effect.fnUntraced(function*(options?: Options) {
+  const codec = yield* Codec
+  const registry = yield* Registry
+  const transport = yield* Transport
+  const road = {
+    codec,
+    selector: yield* Selector,
+    connections: yield* Connections.make(transport),
+    timeout: Duration.toMillis(options?.timeout ?? "5 seconds")
+  }
+  const drain = Duration.fromInputUnsafe(options?.drain ?? "30 seconds")
+
+  const serve = Effect.fnUntraced(function*<M extends Contract.Methods, R>(
+    contract: Contract.Definition<M>,
+    handlers: Contract.Procedures<M, R>
+  ): Effect.fn.Return<void, RegistryError | TransportError, R | Scope.Scope> {
+    const dispatcher = Dispatcher.make(contract, handlers, codec, yield* Effect.context<R>())
+    const address = yield* transport.listen(contract.key, dispatcher.exchange)
+    yield* Effect.addFinalizer(() =>
+      Effect.timeoutOrElse(dispatcher.drain, {
+        duration: drain,
+        orElse: () =>
+          Effect.logWarning(`Calls of ${contract.key} still run after ${Duration.format(drain)}; they are interrupted`)
+      })
+    )
+    const instance = new Instance({
+      id: `${contract.key}-${yield* Id.make}`,
+      service: contract.key,
+      version: contract.version,
+      address,
+      metadata: { ...options?.metadata },
+      endpoints: dispatcher.methods.map((method) => new Endpoint({ name: method.endpoint, metadata: kind(method) }))
+    })
+    yield* registry.register(instance)
+  })
+
+  return Rpc.of({
+    client: (contract) => Effect.sync(() => Caller.make(road, contract)),
+    serve: (contract, handlers) =>
+      Effect.mapError(serve(contract, handlers), (cause) => new ServeError({ service: contract.key, cause }))
+  })
+})
+
+/** An `Rpc` over the network. */
+export const layer = (
+  options?: Options
+): Layer.Layer<Rpc, never, Codec | Registry | Selector | Transport> => Layer.effect(Rpc, make(options))
+
+/** An `Rpc` over the network, with every default. */
+export const NetworkRpcLive: Layer.Layer<Rpc, never, Codec | Registry | Selector | Transport> = layer()
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What an endpoint tells of itself: nothing, unless it streams. */
+const kind = (method: { readonly streamsIn: boolean; readonly streamsOut: boolean }): Record<string, string> =>
+  method.streamsIn || method.streamsOut
+    ? { stream: method.streamsIn ? method.streamsOut ? "both" : "payload" : "success" }
+    : {}

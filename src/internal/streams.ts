@@ -1,0 +1,203 @@
+/**
+ * Calls with many messages on one side or both: the calling half of an `Rpc`, as streams.
+ *
+ * They travel the same road as a unary call. An attempt is over when the first reply has come, or the input has been
+ * asked for: from then on there is nothing to repeat. The lease of the instance ends with the last reply.
+ */
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { CodecError } from "../Codec.ts"
+import type { Instance } from "../Registry.ts"
+import type * as RpcError from "../RpcError.ts"
+import type { Call, Connection, Reply, TransportError } from "../Transport.ts"
+import * as Attempts from "./attempts.ts"
+import * as Line from "./line.ts"
+import * as Trace from "./trace.ts"
+
+type Chunk<A> = readonly [A, ...Array<A>]
+
+/** A call that answers with many messages. */
+export const many = (line: Line.Line, payload: unknown): Stream.Stream<unknown, unknown> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_, scope) =>
+      Effect.withFiber((fiber) =>
+        Effect.flatMap(recorded(line, fiber, scope), (head) => begin(line, payload, head, scope))
+      )
+    )
+  )
+
+/** A call that answers with one message, after many. */
+export const one = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.flatMap(Stream.runHead(many(line, payload)), (option) =>
+    option._tag === "Some"
+      ? Effect.succeed(option.value)
+      : Effect.fail(Line.malformed(line, new Error("The answer carries no message"))))
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The head of the call; where calls are recorded, with a span that lasts as long as the stream. */
+const recorded = (
+  line: Line.Line,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  scope: Scope.Scope
+): Effect.Effect<Line.Head> => {
+  const { call, deadline } = Line.head(line, fiber, true)
+  const parent = Trace.current(fiber)
+  if (Trace.isRecording(fiber, parent)) {
+    return Effect.map(
+      Scope.provide(Trace.scoped("client", call.service, call.method, parent), scope),
+      (span) => ({ call: Line.traced(call, span), deadline })
+    )
+  }
+  return Effect.succeed({ call: parent === undefined ? call : Line.traced(call, parent), deadline })
+}
+
+/** What a stream of replies is while it runs. */
+interface Running {
+  readonly line: Line.Line
+  readonly deadline: number
+  readonly input: Input
+  /** The lease of the instance that answers. */
+  lease: Scope.Closeable
+  /** What the lease will close with. */
+  verdict: Exit.Exit<unknown, unknown>
+  /** Where the next chunk of replies comes from, once an instance answers. */
+  pull: Pull.Pull<Chunk<Reply>, unknown> | undefined
+}
+
+const begin = (line: Line.Line, payload: unknown, { call, deadline }: Line.Head, scope: Scope.Scope) => {
+  const running: Running = {
+    line,
+    deadline,
+    input: makeInput(line, payload),
+    lease: Scope.makeUnsafe(),
+    verdict: Exit.void,
+    pull: undefined
+  }
+  // The lease is no child of the scope: what went wrong downstream says nothing about the instance.
+  const close = Effect.suspend(() => Scope.close(running.lease, running.verdict))
+  const pull: Pull.Pull<Chunk<unknown>, unknown> = Effect.suspend(() =>
+    Effect.flatMap(running.pull ?? open(running, call, undefined), (chunk) => read(running, call, chunk))
+  )
+  if (running.input.failure !== undefined) return Effect.succeed(Effect.fail(running.input.failure))
+  return Effect.as(
+    Scope.addFinalizer(scope, close),
+    Effect.catchCause(pull, (cause) =>
+      running.input.failure === undefined || Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.fail(running.input.failure))
+  )
+}
+
+/** Attempts until one has a first chunk of replies. */
+const open = (
+  running: Running,
+  call: Call,
+  history: Attempts.History | undefined
+): Pull.Pull<Chunk<Reply>, RpcError.RpcError> => {
+  const { deadline, input, line } = running
+  const lease = running.lease = Scope.makeUnsafe()
+  let instance: Instance | undefined
+  const attempt = Effect.flatMap(Line.lend(line, call, deadline, lease, history), (lent) => {
+    instance = lent
+    return Effect.flatMap(Line.connection(line, call, deadline, lent.address), (connected) => {
+      const broken = (error: TransportError | Cause.Done) =>
+        Cause.isDone(error) ? error : lost(running, call, lent.address, connected, error)
+      return Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
+        const replies = Effect.mapError(pull, broken)
+        running.pull = replies
+        return Effect.tap(replies, ([first]) => Line.accepted(first, call))
+      })
+    })
+  })
+  return Effect.catch(attempt, (error) => {
+    if (Cause.isDone(error)) return Effect.fail(error)
+    running.pull = undefined
+    if (instance === undefined) return Effect.fail(history?.last ?? error)
+    const moved = input.begun ? undefined : Attempts.next(history, error, instance, line.method.idempotent)
+    if (moved === undefined) return Effect.fail(error)
+    return Scope.close(lease, Line.verdict(Exit.fail(error))).pipe(
+      Effect.andThen(Attempts.wait(moved)),
+      Effect.andThen(Line.left(call, deadline, (call) => open(running, call, moved)))
+    )
+  })
+}
+
+/** The values of a chunk of replies. A failure behind values comes with the next pull. */
+const read = (running: Running, call: Call, replies: Chunk<Reply>): Pull.Pull<Chunk<unknown>, unknown> => {
+  const values: Array<unknown> = []
+  for (const reply of replies) {
+    let end: Effect.Effect<never, unknown>
+    if (reply instanceof Uint8Array) {
+      const value: Exit.Exit<unknown, CodecError> = running.line.coders.success.decode(reply)
+      if (value._tag === "Success") {
+        values.push(value.value)
+        continue
+      }
+      end = Effect.fail(Line.malformed(running.line, Cause.squash(value.cause)))
+    } else {
+      end = Line.failed(running.line, call, reply)
+    }
+    if (values.length === 0) return end
+    running.pull = end
+    break
+  }
+  return Effect.succeed(values as unknown as Chunk<unknown>)
+}
+
+/** The messages that go out: encoded as they are asked for. */
+interface Input {
+  readonly messages: Uint8Array | Stream.Stream<Uint8Array>
+  /** Whether the messages have been asked for, so that they cannot be sent a second time. */
+  begun: boolean
+  /** Why there will be no more messages, where the caller's own stream failed. */
+  failure: RpcError.RpcError | undefined
+}
+
+const makeInput = (line: Line.Line, payload: unknown): Input => {
+  const { payload: coder } = line.coders
+  if (!line.method.streamsIn) {
+    const message = coder.encode(payload)
+    return message._tag === "Success"
+      ? { messages: message.value, begun: false, failure: undefined }
+      : { messages: Stream.empty, begun: false, failure: Line.malformed(line, Cause.squash(message.cause)) }
+  }
+  const encode = (chunk: Chunk<unknown>): Effect.Effect<Chunk<Uint8Array>, RpcError.RpcError> =>
+    Effect.mapError(
+      Effect.forEach(chunk, coder.encode) as Effect.Effect<unknown, CodecError> as Effect.Effect<
+        Chunk<Uint8Array>,
+        CodecError
+      >,
+      (cause) => Line.malformed(line, cause)
+    )
+  const messages = Stream.suspend(() => {
+    input.begun = true
+    return Stream.mapArrayEffect(payload as Stream.Stream<unknown, RpcError.RpcError>, encode)
+  }).pipe(
+    Stream.catch((failure) => {
+      input.failure = failure
+      return Stream.die(failure)
+    })
+  )
+  const input: Input = { messages, begun: false, failure: undefined }
+  return input
+}
+
+/** A wire that broke under a stream speaks against the instance. */
+const lost = (
+  running: Running,
+  call: Call,
+  address: string,
+  connected: Connection,
+  error: TransportError
+): RpcError.RpcError => {
+  const failure = Line.broken(running.line, call, address, connected, error)
+  running.verdict = Line.verdict(Exit.fail(failure))
+  return failure
+}
