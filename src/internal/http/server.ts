@@ -115,14 +115,18 @@ const unary = (
   body: Uint8Array
 ): Effect.Effect<Reply> | Head.Refusal => {
   if (phase !== "Open") return shuttingDown
-  if (call.service !== "") {
-    return find(call.service, call.method)?.unary(call, body)
-      ?? Head.refuse(404, "Unimplemented", `rpc: can't find service ${call.service}`)
-  }
+  const named = call.service !== ""
+  const exchange = find(named ? call.service : undefined, call.method)
   const names = services()
-  const service = names.length === 1 ? names[0] : ""
-  const problem = `rpc: can't find method ${call.method}; Micro-Service may say whose it is: ${names.join(", ")}`
-  return find(undefined, call.method)?.unary({ ...call, service }, body) ?? Head.refuse(404, "Unimplemented", problem)
+  if (exchange === undefined) {
+    const problem = named
+      ? `rpc: can't find service ${call.service}`
+      : `rpc: can't find method ${call.method}; Micro-Service may say whose it is: ${names.join(", ")}`
+    return Head.refuse(404, "Unimplemented", problem)
+  }
+  const known = named || names.length !== 1 ? call : { ...call, service: names[0] }
+  // Suspended, because what an exchange throws by mistake would otherwise end the process.
+  return Effect.suspend(() => exchange.unary(known, body))
 }
 
 const run = (
