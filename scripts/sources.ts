@@ -6,6 +6,7 @@
  */
 import * as path from "node:path"
 import {
+  isArrowFunction,
   isEnumDeclaration,
   isExportAssignment,
   isExportDeclaration,
@@ -78,7 +79,9 @@ const sourceOf = (file: string, source: SourceFile): Source => {
     const said = ruledOut(node)
     if (said !== undefined) forbidden.push({ line: lineOf(node.getStart(source)), text: said })
     const length = lineOf(node.getEnd()) - lineOf(node.getStart(source)) + 1
-    if (isFunctionLikeDeclaration(node) && length > functionLimit) {
+    // Of a curried function only the last one counts.
+    const curried = isArrowFunction(node) && isArrowFunction(node.body)
+    if (isFunctionLikeDeclaration(node) && !curried && length > functionLimit) {
       long.push({ line: lineOf(node.getStart(source)), text: `a function of ${length} lines` })
     }
     node.forEachChild(visit)
