@@ -6,7 +6,6 @@
  */
 import * as path from "node:path"
 import {
-  isArrowFunction,
   isEnumDeclaration,
   isExportAssignment,
   isExportDeclaration,
@@ -75,16 +74,19 @@ const sourceOf = (file: string, source: SourceFile): Source => {
   const forbidden: Array<Remark> = []
   const long: Array<Remark> = []
   const lineOf = (position: number) => source.getLineAndCharacterOfPosition(position).line + 1
-  const visit = (node: Node): void => {
+  /** Returns how many lines belong to functions already found to be long: they do not make the one around them long. */
+  const visit = (node: Node): number => {
     const said = ruledOut(node)
     if (said !== undefined) forbidden.push({ line: lineOf(node.getStart(source)), text: said })
-    const length = lineOf(node.getEnd()) - lineOf(node.getStart(source)) + 1
-    // Of a curried function only the last one counts.
-    const curried = isArrowFunction(node) && isArrowFunction(node.body)
-    if (isFunctionLikeDeclaration(node) && !curried && length > functionLimit) {
-      long.push({ line: lineOf(node.getStart(source)), text: `a function of ${length} lines` })
-    }
-    node.forEachChild(visit)
+    let inner = 0
+    node.forEachChild((child) => {
+      inner += visit(child)
+    })
+    const first = lineOf(node.getStart(source))
+    const length = lineOf(node.getEnd()) - first + 1
+    if (!isFunctionLikeDeclaration(node) || length - inner <= functionLimit) return inner
+    long.push({ line: first, text: `a function of ${length} lines` })
+    return length
   }
   visit(source)
   return {

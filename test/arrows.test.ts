@@ -172,7 +172,7 @@ describe("arrows", () => {
         "src/Codec.ts": lines(221),
         "src/internal/a.ts": lines(300),
         "src/internal/b.ts": lines(301),
-        "src/internal/c.ts": `export const c = () => {${body}}`
+        "src/internal/c.ts": `export const c = () => () => {${body}}`
       }),
       [
         "src/Codec.ts:221: warning: 221 lines are much for a tag",
