@@ -6,10 +6,10 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Compiles the package that lies in `root`, into an empty `dist`. Throws, with the compiler's words, where it cannot. */
-export const build = (root: string): void => {
+/** Compiles the package that lies in `root` into an empty `dist`. Throws the compiler's own words where it cannot. */
+export const build = (root: string, config = "tsconfig.build.json"): void => {
   fs.rmSync(path.join(root, "dist"), { recursive: true, force: true })
-  const { output, status } = compile(root, ["-p", "tsconfig.build.json"])
+  const { output, status } = compile(root, ["-p", config])
   if (status !== 0) throw new Error(output)
 }
 

@@ -31,7 +31,7 @@ export const find = (root: string): ReadonlyArray<Example> =>
     .filter((document) => fs.existsSync(path.join(root, document)))
     .flatMap((document) => blocks(document, fs.readFileSync(path.join(root, document), "utf8")))
 
-/** Writes examples to an empty folder and compiles them all at once; returns the complaints, placed in the documents. */
+/** Writes examples to a folder two levels below the package's, emptied first, and compiles them all at once; returns the complaints, placed in the documents. */
 export const typecheck = (folder: string, examples: ReadonlyArray<Example>): ReadonlyArray<string> => {
   fs.rmSync(folder, { recursive: true, force: true })
   for (const { file, text } of examples) {

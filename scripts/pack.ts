@@ -7,19 +7,21 @@
  */
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import { build } from "./build.ts"
 
-/** Builds and packs the package that lies in `root`; returns the tarball, which lies in `destination`. */
+/** Compiles and packs the package that lies in `root`; returns the tarball, which lies in `destination`. */
 export const pack = (root: string, destination: string): string => {
-  build(root)
-  const staged = fs.mkdtempSync(path.join(os.tmpdir(), "pack-"))
+  // Inside the repository, for the compiler to find what the sources depend on.
+  fs.mkdirSync(path.join(root, ".cache"), { recursive: true })
+  const staged = fs.mkdtempSync(path.join(root, ".cache/pack-"))
   try {
-    for (const name of ["src", "dist", "docs", "README.md", "CHANGELOG.md", "LICENSE"]) {
+    for (const name of ["src", "docs", "README.md", "CHANGELOG.md", "LICENSE"]) {
       const from = path.join(root, name)
       if (fs.existsSync(from)) fs.cpSync(from, path.join(staged, name), { recursive: true })
     }
+    fs.writeFileSync(path.join(staged, "tsconfig.json"), JSON.stringify(config))
+    build(staged, "tsconfig.json")
     const manifest = published(JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")))
     fs.writeFileSync(path.join(staged, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`)
     const [{ filename }] = JSON.parse(npm(staged, ["pack", "--json", "--pack-destination", path.resolve(destination)]))
@@ -44,6 +46,12 @@ export const npm = (folder: string, args: ReadonlyArray<string>): string => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const config = {
+  extends: "../../tsconfig.build.json",
+  compilerOptions: { rootDir: "src", outDir: "dist" },
+  include: ["src"]
+}
 
 interface Manifest {
   readonly exports: unknown

@@ -4,9 +4,13 @@ import * as path from "node:path"
 import { find, run, typecheck } from "../scripts/examples.ts"
 
 const cache = path.resolve(".cache")
+fs.mkdirSync(cache, { recursive: true })
+const scratch = (name: string): string => fs.mkdtempSync(path.join(cache, `${name}-`))
+const remove = (folder: string): void => fs.rmSync(folder, { recursive: true })
 
 describe("the documentation", () => {
-  const folder = path.join(cache, "examples")
+  const folder = scratch("examples")
+  afterAll(() => remove(folder))
   const examples = find(process.cwd())
 
   it("has examples, and each compiles", () => {
@@ -24,8 +28,9 @@ describe("the documentation", () => {
 })
 
 describe("examples", () => {
-  const root = path.join(cache, "fixture")
-  const folder = path.join(cache, "fixture-examples")
+  const root = scratch("documents")
+  const folder = scratch("examples")
+  afterAll(() => [root, folder].forEach(remove))
 
   const examplesOf = (files: Readonly<Record<string, string>>) => {
     fs.rmSync(root, { recursive: true, force: true })
@@ -35,11 +40,6 @@ describe("examples", () => {
     }
     return find(root)
   }
-
-  afterAll(() => {
-    fs.rmSync(root, { recursive: true, force: true })
-    fs.rmSync(folder, { recursive: true, force: true })
-  })
 
   it("that do not compile are reported at their place in the document", () => {
     const examples = examplesOf({
