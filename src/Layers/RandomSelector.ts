@@ -1,0 +1,26 @@
+/**
+ * Any instance, each as likely as the next.
+ *
+ * It remembers nothing and costs next to nothing, and many callers that know nothing of each other still spread evenly:
+ * the choice where instances are alike and calls are short.
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Selection from "../internal/selection.ts"
+import type { Registry } from "../Registry.ts"
+import type { Selector, Strategy } from "../Selector.ts"
+
+/** Each candidate is as likely as the next. */
+export const strategy: Strategy = Effect.succeed((candidates) =>
+  Effect.withFiber((fiber) => {
+    const share = fiber.getRef(Random.Random).nextDoubleUnsafe()
+    return Effect.succeed(candidates[Math.floor(share * candidates.length)]!)
+  })
+)
+
+/** Selects at random, by the caller's `Random`: with a seed, the same choices again. */
+export const layer: Layer.Layer<Selector, never, Registry> = Selection.layer(strategy)
+
+/** Selects at random. */
+export const RandomSelectorLive: Layer.Layer<Selector, never, Registry> = layer
