@@ -228,6 +228,23 @@ describe("faults of the wire", () => {
       yield* Deferred.await(interrupted)
     }))
 
+  it.live("a call that has ended no longer counts when the next one is made", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve({ orders: echo })
+      const client = yield* Client.connect(url, { connections: 1, maxWaiting: 0 })
+      for (let index = 0; index < 3; index++) yield* client.unary(call("echo"), bytes("{}"))
+    }))
+
+  it.live("an answer that is missing long after the deadline is DeadlineExceeded, whoever still waits", () =>
+    Effect.gen(function*() {
+      const { exchange, interrupted } = yield* hanging
+      const { url } = yield* serve({ orders: exchange })
+      const client = yield* Client.connect(url)
+      const reply = yield* client.unary(call("a", { timeout: 0 }), bytes("{}"))
+      assert.strictEqual((reply as Failure).status, "DeadlineExceeded")
+      yield* Deferred.await(interrupted)
+    }))
+
   it.live("streams are Unsupported", () =>
     Effect.gen(function*() {
       const { url } = yield* serve({ orders: echo })

@@ -221,6 +221,23 @@ describe("the form of a path", () => {
       assert.strictEqual(body(yield* ask(client, post("/orders/place", "{}"))), "{}")
     }))
 
+  it.live("invites a client that waits to send its message", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve({ orders: echo })
+      const client = yield* dial(port)
+      const head = "POST /orders/place HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+      assert.strictEqual(yield* ask(client, head), "HTTP/1.1 100 Continue\r\n\r\n")
+      assert.strictEqual(body(yield* ask(client, "{}")), "{}")
+    }))
+
+  it.live("does not unpack", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve({ orders: echo })
+      const client = yield* dial(port)
+      const answer = yield* ask(client, post("/orders/place", "{}", "Content-Encoding: gzip\r\n"))
+      assert.strictEqual(line(answer), "HTTP/1.1 415 Unsupported Media Type")
+    }))
+
   it.live("speaks HTTP/1.0, and closes", () =>
     Effect.gen(function*() {
       const { port } = yield* serve({ orders: echo })
@@ -380,6 +397,18 @@ describe("the life of a call", () => {
       assert.strictEqual(line(answer), "HTTP/1.1 500 Internal Server Error")
       assert.notInclude(answer, "secret")
       assert.strictEqual(body(yield* ask(client, post("/orders/place", "{}"))), "{}")
+    }))
+
+  it.live("survives an exchange that throws", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve({
+        orders: exchange(() => {
+          throw new Error("by mistake")
+        })
+      })
+      const client = yield* dial(port)
+      const answer = yield* ask(client, post("/orders/place", "{}"))
+      assert.strictEqual(line(answer), "HTTP/1.1 500 Internal Server Error")
     }))
 
   it.live("draining refuses new calls as Unavailable and lets running ones finish", () =>

@@ -15,7 +15,9 @@ import * as Outcome from "./outcome.ts"
  */
 export class Attempt implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined = undefined
-  private settled = false
+  private verdict: Exit.Exit<Reply, TransportError> | undefined = undefined
+  private withdrawn = false
+  private ended = false
   private code = 0
   private headers: Outcome.Response["headers"] = {}
   private chunks: Array<Uint8Array> = []
@@ -44,13 +46,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   /** Gives up: drops the connection when the request is on it, so that the server interrupts the handler. */
   withdraw(): void {
-    this.settled = true
-    this.controller?.abort(withdrawn)
+    this.withdrawn = true
+    this.controller?.abort(aborted)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Thrown here, undici skips the request; an abort would cost the healthy connection that it was about to take.
-    if (this.settled) throw withdrawn
+    if (this.withdrawn) throw aborted
     this.controller = controller
   }
 
@@ -73,13 +75,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     const body = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks, this.size)
-    this.conclude(Outcome.read(this.call, this.address, { code: this.code, headers: this.headers, body }))
-    this.leave()
+    this.end(Outcome.read(this.call, this.address, { code: this.code, headers: this.headers, body }))
   }
 
   onResponseError(_controller: unknown, cause: Error & { readonly code?: string }): void {
-    this.conclude(this.explain(cause))
-    this.leave()
+    this.end(this.verdict ?? this.explain(cause))
   }
 
   private explain(cause: Error & { readonly code?: string }): Exit.Exit<Reply, TransportError> {
@@ -97,20 +97,21 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   // The handler has run and would only say the same again: neither a break nor a reason for another attempt.
   private refuse(controller: Dispatcher.DispatchController, size: number): void {
-    this.conclude(
-      Exit.succeed(failure("Malformed", `A reply of ${size} bytes or more is over the limit of ${this.maxMessage}`))
-    )
-    controller.abort(withdrawn)
+    const message = `A reply of ${size} bytes or more is over the limit of ${this.maxMessage}`
+    this.verdict = Exit.succeed(failure("Malformed", message))
+    controller.abort(aborted)
   }
 
-  private conclude(exit: Exit.Exit<Reply, TransportError>): void {
-    if (this.settled) return
-    this.settled = true
-    this.settle(exit)
+  // Leaves first: the caller goes on inside of `settle`, and its next call must not find this one still there.
+  private end(exit: Exit.Exit<Reply, TransportError>): void {
+    if (this.ended) return
+    this.ended = true
+    this.leave()
+    if (!this.withdrawn) this.settle(exit)
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Seen by nobody: whoever withdraws has stopped listening. One for all, because a stack for each would be costly.
-const withdrawn = new Error("The call was withdrawn")
+// Seen by nobody: whoever aborts knows better, or has stopped listening. One for all, as a stack for each is costly.
+const aborted = new Error("The call was aborted")

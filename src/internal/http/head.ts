@@ -43,10 +43,8 @@ export const read = (request: Http.IncomingMessage, maxHeaders: number): Head =>
   const head = endpoint === undefined
     ? fromPath(request, control, metadata)
     : fromHeaders(HeaderText.decode(endpoint), control, metadata)
-  const count = request.rawHeaders.length / 2
-  return count <= maxHeaders
-    ? head
-    : { ...head, refusal: refuse(431, "Malformed", `${count} headers are over the limit of ${maxHeaders}`) }
+  const refusal = bound(request.rawHeaders.length / 2, maxHeaders, control)
+  return refusal === undefined ? head : { ...head, refusal }
 }
 
 /** A refusal with a message for people. */
@@ -56,6 +54,13 @@ export const refuse = (code: number, status: Failure["status"], message: string)
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const bound = (count: number, max: number, control: Metadata.Parted["control"]): Refusal | undefined => {
+  if (count > max) return refuse(431, "Malformed", `${count} headers are over the limit of ${max}`)
+  const encoding = control["content-encoding"] ?? "identity"
+  if (encoding !== "identity") return refuse(415, "Malformed", `A message is not unpacked here: ${encoding}`)
+  return undefined
+}
 
 const fromHeaders = (method: string, control: Metadata.Parted["control"], headers: Call["headers"]): Head => ({
   form: { _tag: "GoMicro", id: control["micro-id"] ?? control["x-micro-id"] },

@@ -76,8 +76,7 @@ export const make = (options: Options): Server => {
     request: (request, response) => {
       const head = Head.read(request, maxHeaders)
       Body.read(request, head.length, maxMessage, (body) => {
-        const refusal = body === undefined ? tooLarge : head.refusal
-        const reply = refusal ?? unary(options, calls.phase, head.call, body ?? nothing)
+        const reply = body === undefined ? tooLarge : head.refusal ?? unary(options, calls.phase, head.call, body)
         if (Effect.isEffect(reply)) return run(fork, calls, response, head, reply)
         Answer.write(response, head, reply.failure, { code: reply.code, close: calls.phase !== "Open" })
       })
@@ -103,8 +102,6 @@ interface Calls {
 }
 
 type Fork = <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
-
-const nothing = new Uint8Array(0)
 
 const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
 
