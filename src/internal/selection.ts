@@ -33,17 +33,15 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
         services.set(service, watched)
         return watched
       })
-    const lendWhenKnown = (watched: Watched, options: SelectOptions | undefined) =>
-      Effect.flatMap(watch(watched), () => lend(registry, watched, options))
+    const wait = (watched: Watched, options: SelectOptions | undefined) =>
+      Effect.andThen(watch(watched), Effect.withFiber((fiber) => lend(registry, watched, options, fiber.context)))
 
     return Selector.of({
       select: (service, options) =>
-        Effect.suspend(() => {
+        Effect.withFiber((fiber) => {
           const watched = services.get(service)
-          if (watched === undefined) {
-            return Effect.flatMap(begin(service), (watched) => lendWhenKnown(watched, options))
-          }
-          return watched.isCurrent ? lend(registry, watched, options) : lendWhenKnown(watched, options)
+          if (watched === undefined) return Effect.flatMap(begin(service), (watched) => wait(watched, options))
+          return watched.isCurrent ? lend(registry, watched, options, fiber.context) : wait(watched, options)
         })
     })
   })
@@ -117,22 +115,18 @@ const makeWatch = (registry: Registry["Service"]) =>
 const lend = (
   registry: Registry["Service"],
   watched: Watched,
-  options: SelectOptions | undefined
-): Effect.Effect<Instance, SelectorError, Scope.Scope> =>
-  Effect.withFiber((fiber) => {
-    const list = watched.list ?? []
-    const candidates = options === undefined ? list : eligible(list, options)
-    if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(watched.service, list.length)
-    const scope = Context.getUnsafe(fiber.context, Scope.Scope)
-    return Effect.flatMap(
-      watched.pick(candidates, options?.key),
-      (instance) =>
-        Effect.as(
-          Scope.addFinalizerExit(scope, (exit) => isFault(exit) ? registry.doubt(instance) : Effect.void),
-          instance
-        )
-    )
-  })
+  options: SelectOptions | undefined,
+  context: Context.Context<never>
+): Effect.Effect<Instance, SelectorError, Scope.Scope> => {
+  const list = watched.list ?? []
+  const candidates = options === undefined ? list : eligible(list, options)
+  if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(watched.service, list.length)
+  const scope = Context.getUnsafe(context, Scope.Scope)
+  return Effect.tap(
+    watched.pick(candidates, options?.key),
+    (instance) => Scope.addFinalizerExit(scope, (exit) => isFault(exit) ? registry.doubt(instance) : Effect.void)
+  )
+}
 
 const eligible = (list: ReadonlyArray<Instance>, options: SelectOptions): ReadonlyArray<Instance> => {
   const { avoid, keep } = options
