@@ -54,13 +54,14 @@ export type Reply = Uint8Array | Failure
  *
  * **Details**
  *
- * `unary(call, message)` is the head of `stream(call, Stream.succeed(message))`. Interrupting either interrupts the
- * handler. The error channel belongs to the wire: what a handler says, success or failure, is a `Reply`. When
- * `call.timeout` has passed, the reply is `DeadlineExceeded` and the handler is interrupted; both ends see to that.
+ * `unary(call, message)` is the head of `stream(call, message)`, and a message by itself is a stream of one. Interrupting
+ * either interrupts the handler. The error channel belongs to the wire: what a handler says, success or failure, is a
+ * `Reply`. When `call.timeout` has passed, the reply is `DeadlineExceeded` and the handler is interrupted; both ends see
+ * to that. A stream of messages is not pulled before the other side asks for the first one. If it dies, so does the call.
  */
 export interface Exchange<out E = never> {
   readonly unary: (call: Call, message: Uint8Array) => Effect.Effect<Reply, E>
-  readonly stream: (call: Call, messages: Stream.Stream<Uint8Array>) => Stream.Stream<Reply, E>
+  readonly stream: (call: Call, messages: Uint8Array | Stream.Stream<Uint8Array>) => Stream.Stream<Reply, E>
 }
 
 /** The exchange at the other end of a wire. */

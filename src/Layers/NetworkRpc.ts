@@ -52,7 +52,7 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
       Effect.timeoutOrElse(dispatcher.drain, {
         duration: drain,
         orElse: () =>
-          Effect.logWarning(`Calls of ${contract.key} still run after ${Duration.format(drain)}; they are interrupted`)
+          Effect.logWarning(`Calls of ${contract.key} still run after ${Duration.format(drain)}: they are interrupted`)
       })
     )
     const instance = new Instance({

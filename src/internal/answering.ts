@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
-import { type Call, type Exchange, failure, type Reply } from "../Transport.ts"
+import { type Call, type Exchange, type Failure, failure, type Reply } from "../Transport.ts"
 import type { Wheel } from "./wheel.ts"
 
 /**
@@ -60,7 +60,7 @@ const outcome = (exit: Exit.Exit<Reply>): Reply | undefined => {
 }
 
 /** What is told of a handler that died: its message, and not its stack. */
-export const defect = (cause: Cause.Cause<unknown>): Reply => {
+export const defect = (cause: Cause.Cause<unknown>): Failure => {
   const died = Cause.squash(cause)
   return failure("Defect", died instanceof Error ? died.message : String(died))
 }
