@@ -35,14 +35,18 @@ class Echo extends Contract.Service<Echo>()("echo", {
 /** Starts the service; gives its address. */
 export const serve = async (discovery: Discovery): Promise<string> => {
   const registry = await registryOf(discovery, {})
-  const runtime = ManagedRuntime.make(EchoServer.pipe(Layer.provide(network), Layer.provideMerge(registry)))
+  const runtime = ManagedRuntime.make(
+    EchoServer.pipe(Layer.provide(network(discovery)), Layer.provideMerge(registry))
+  )
   return runtime.runPromise(address)
 }
 
 /** Finds the service, by its address or over multicast DNS. */
 export const connect = async (address: string, discovery: Discovery): Promise<Client> => {
   const registry = await registryOf(discovery, { echo: [address] })
-  const runtime = ManagedRuntime.make(Rpc.layerClient(Echo).pipe(Layer.provide(network), Layer.provide(registry)))
+  const runtime = ManagedRuntime.make(
+    Rpc.layerClient(Echo).pipe(Layer.provide(network(discovery)), Layer.provide(registry))
+  )
   return {
     once: () => runtime.runPromise(Effect.flatMap(Echo, (echo) => echo.echo(message(1)))),
     drive: (workload, meter) => runtime.runPromise(drive(workload, meter))
@@ -60,9 +64,15 @@ const EchoServer = Rpc.layerServer(Echo, {
   pong: (messages) => messages
 })
 
-const network = NetworkRpcLive.pipe(
-  Layer.provide([JsonCodecLive, RandomSelectorLive, HttpTransport.layer({ host: "127.0.0.1" })])
-)
+/** What multicast DNS tells must be an address of the network, not the loopback's. */
+const network = (discovery: Discovery) =>
+  NetworkRpcLive.pipe(
+    Layer.provide([
+      JsonCodecLive,
+      RandomSelectorLive,
+      HttpTransport.layer(discovery === "static" ? { host: "127.0.0.1" } : undefined)
+    ])
+  )
 
 /** What is not used is not loaded, so that a start is that of the parts which are. */
 const registryOf = async (discovery: Discovery, fleet: StaticRegistry.Addresses) =>
