@@ -1,0 +1,98 @@
+/**
+ * The frames of the multiplexed lane, `effect-micro/1`.
+ *
+ * ```
+ * length u32 | type u8 | flags u8 | id u32 | …        big-endian; length counts what follows it
+ * ```
+ *
+ * The client numbers its calls and may use a number again once the server has ended the call, which it does exactly
+ * once, with `End`, with `Failure` or with a `Message` that is the last. The id of a `Route` is the number that later
+ * `Open` frames know a service, a method and a content type by.
+ *
+ * | type    | from   | behind the id                                                                             |
+ * | ------- | ------ | ----------------------------------------------------------------------------------------- |
+ * | Route   | client | JSON `[service, method, contentType]`                                                     |
+ * | Open    | client | route u32, timeout u32 (ms, if flagged), headers u32 + JSON (if flagged), message (if last) |
+ * | Message | both   | the message; flagged where it is the last one                                             |
+ * | End     | both   | nothing: no more messages. From a server: the call is over                                |
+ * | Failure | server | status u8, retry-after u32 (ms, if flagged), body                                         |
+ * | Cancel  | client | nothing: the caller has gone; the server still ends the call                              |
+ * | Credit  | both   | u32: so many more bytes of messages may be sent                                           |
+ * | Ping    | both   | anything, at most 64 bytes                                                                |
+ * | Pong    | both   | the same                                                                                  |
+ * | GoAway  | server | nothing: no new calls over this connection                                                |
+ */
+import type { Status } from "../../Transport.ts"
+
+/** The protocol's name in the `Upgrade` header. */
+export const protocol = "effect-micro/1"
+
+/** Bytes of a frame before what is its own. */
+export const headSize = 10
+
+export const Type = {
+  Route: 1,
+  Open: 2,
+  Message: 3,
+  End: 4,
+  Failure: 5,
+  Cancel: 6,
+  Credit: 7,
+  Ping: 8,
+  Pong: 9,
+  GoAway: 10
+} as const
+
+export const Flag = {
+  /** Of `Open` and `Message`: what the frame carries is the only, or the last, message. */
+  Last: 1,
+  /** Of `Open`: there is a timeout. Of `Failure`: there is a time to come back after. */
+  Time: 2,
+  /** Of `Open`: there are headers. */
+  Headers: 4,
+  /** Of `Open`: the caller takes many replies. */
+  Stream: 8
+} as const
+
+/**
+ * Bytes of messages that a side may send of one stream before it is given more. Replies start with this much; messages
+ * start with nothing, so that a caller's stream is not touched before somebody reads it.
+ */
+export const window = 256 * 1024
+
+/** What a message costs beside its own bytes, so that empty ones are bounded too. */
+export const messageCost = 16
+
+/** Most routes of a connection. */
+export const maxRoutes = 4096
+
+/** Most bytes of a route, of headers, and of a ping. */
+export const maxRoute = 4096
+export const maxPing = 64
+
+const statuses: ReadonlyArray<Status> = [
+  "Error",
+  "Defect",
+  "Unimplemented",
+  "Malformed",
+  "Unavailable",
+  "DeadlineExceeded",
+  "Overloaded"
+]
+
+/** A status as a byte. */
+export const fromStatus = (status: Status): number => statuses.indexOf(status)
+
+/** The status of a byte; what is not known is taken for a defect. */
+export const toStatus = (byte: number): Status => statuses[byte] ?? "Defect"
+
+/** An unsigned number of four bytes. */
+export const readU32 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
+
+export const writeU32 = (bytes: Uint8Array, at: number, value: number): void => {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}

@@ -1,0 +1,101 @@
+/**
+ * Messages that have arrived and wait to be pulled: one producer, the socket, and one consumer.
+ *
+ * A consumer that waits is resumed within the event that brought the messages, with all of them as one chunk. What is
+ * held is bounded by the credit that the other side was given; pulling gives it more.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import { messageCost, window } from "./frames.ts"
+
+type Chunk<A> = readonly [A, ...Array<A>]
+
+export interface Mailbox<in out A, in out E> {
+  /** Puts a message of so many bytes in. Nothing is resumed before `settle`. False where nobody had asked for it. */
+  readonly offer: (message: A, bytes: number) => boolean
+  /** Puts the last message in, asked for or not, and ends the messages behind it. */
+  readonly last: (message: A) => void
+  /** Ends the messages, behind those that wait. The first end counts. */
+  readonly end: (exit: Exit.Exit<never, E | Cause.Done>) => void
+  /** Resumes the consumer, or keeps what came for it. */
+  readonly settle: () => void
+  readonly pull: Pull.Pull<Chunk<A>, E>
+}
+
+/**
+ * A mailbox. `credit` is told how much more may be sent, whenever half the window has been pulled; `initial` is what the
+ * other side may send unasked, and where that is nothing the first pull asks. `keep` copies what outlives the event.
+ */
+export const make = <A, E>(options: {
+  readonly initial: number
+  readonly credit: (bytes: number) => void
+  readonly keep: (message: A) => A
+}): Mailbox<A, E> => {
+  let waiting: Array<A> = []
+  let fresh = 0
+  let cost = 0
+  let owed = options.initial === 0 ? window : 0
+  let ended: Exit.Exit<never, E | Cause.Done> | undefined
+  // What the other side may still send: it may overdraw this once, so that a message larger than the window can pass.
+  let allowance = options.initial
+  let taker: ((effect: Effect.Effect<Chunk<A>, E | Cause.Done>) => void) | undefined
+
+  const take = (): Effect.Effect<Chunk<A>, E | Cause.Done> => {
+    const chunk = waiting
+    waiting = []
+    fresh = 0
+    owed += cost
+    cost = 0
+    if (owed >= window / 2 && ended === undefined) grant()
+    return Exit.succeed(chunk as unknown as Chunk<A>)
+  }
+  const grant = () => {
+    const bytes = owed
+    owed = 0
+    allowance += bytes
+    options.credit(bytes)
+  }
+
+  return {
+    offer: (message, bytes) => {
+      if (ended !== undefined) return true
+      if (allowance <= 0) return false
+      waiting.push(message)
+      cost += bytes + messageCost
+      allowance -= bytes + messageCost
+      return true
+    },
+    last: (message) => {
+      if (ended !== undefined) return
+      waiting.push(message)
+      ended = done
+    },
+    end: (exit) => {
+      ended ??= exit
+    },
+    settle: () => {
+      if (taker !== undefined) {
+        if (waiting.length === 0 && ended === undefined) return
+        const resume = taker
+        taker = undefined
+        return resume(waiting.length > 0 ? take() : ended!)
+      }
+      // Nobody waits: a small message must not keep the whole read that it came in.
+      for (; fresh < waiting.length; fresh++) waiting[fresh] = options.keep(waiting[fresh])
+    },
+    pull: Effect.callback<Chunk<A>, E | Cause.Done>((resume) => {
+      if (waiting.length > 0) return resume(take())
+      if (ended !== undefined) return resume(ended)
+      if (owed >= window) grant()
+      taker = resume
+      return Effect.sync(() => {
+        taker = undefined
+      })
+    })
+  }
+}
+
+/** The end of messages that are complete. */
+export const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
