@@ -387,6 +387,21 @@ describe("between two of us", () => {
       assert.strictEqual(yield* reason(client.unary(call("a"), bytes("{}"))), "NotConnected")
     }))
 
+  it.live("a reply that its maker uses again arrives as it was, even when the socket takes only a part at once", () =>
+    Effect.gen(function*() {
+      const scratch = new Uint8Array(16 * 1024 * 1024)
+      const reusing = exchange(() =>
+        Effect.sync(() => {
+          queueMicrotask(() => scratch.fill(0))
+          return scratch.fill(1)
+        })
+      )
+      const { url } = yield* serve({ orders: reusing })
+      const client = yield* Client.connect(url, { maxMessage: scratch.length })
+      const reply = yield* client.unary(call("a"), bytes("{}"))
+      assert.isTrue(reply instanceof Uint8Array && reply.length === scratch.length && !reply.includes(0))
+    }))
+
   it.live("a message that its maker uses again is sent as it was", () =>
     Effect.gen(function*() {
       const { url } = yield* serve({ orders: echo })

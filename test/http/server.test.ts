@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import type { Call } from "../../src/Transport.ts"
 import { failure } from "../../src/Transport.ts"
 import type { Raw } from "./sockets.ts"
-import { bytes, dial, echo, exchange, hanging, serve } from "./sockets.ts"
+import { dial, echo, exchange, hanging, serve } from "./sockets.ts"
 
 const goRequest = (body: string, more = ""): string =>
   "POST / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: Go-http-client/1.1\r\n"
@@ -450,19 +450,5 @@ describe("the life of a call", () => {
       yield* Deferred.await(interrupted)
       yield* client.closed
       assert.strictEqual(received, 0)
-    }))
-
-  it.live("copies a reply that its maker uses again", () =>
-    Effect.gen(function*() {
-      const scratch = bytes("x".repeat(20_000))
-      const reusing = exchange(() =>
-        Effect.callback<Uint8Array>((resume) => {
-          resume(Effect.succeed(scratch.fill(120)))
-          queueMicrotask(() => scratch.fill(0))
-        })
-      )
-      const { port } = yield* serve({ orders: reusing })
-      const client = yield* dial(port)
-      assert.strictEqual(body(yield* ask(client, post("/orders/place", "{}"))), "x".repeat(20_000))
     }))
 })
