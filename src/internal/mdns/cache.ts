@@ -7,6 +7,9 @@
  * refreshed and dropped by the same rules.
  */
 import * as Equal from "effect/Equal"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { Instance } from "../../Registry.ts"
 import * as Roster from "../roster.ts"
 import * as Names from "./names.ts"
@@ -23,7 +26,7 @@ export interface Cache {
 
 /** What is believed about one service. */
 export interface Shelf {
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: HashMap.HashMap<string, Entry>
   /** The same list until it says something else. */
   readonly roster: Roster.Roster
   readonly browsed: boolean
@@ -76,8 +79,8 @@ export const know = (service: string) => (cache: Cache): Cache =>
 
 /** Forgets a service, but for our own instances. */
 export const forget = (service: string) => (cache: Cache): Cache => {
-  const own = [...shelfOf(cache, service).entries].filter(([, entry]) => isOwn(entry))
-  return withShelf(cache, service, { ...emptyShelf, ...shelved(new Map(own)) })
+  const own = HashMap.filter(shelfOf(cache, service).entries, isOwn)
+  return withShelf(cache, service, { ...emptyShelf, ...shelved(own) })
 }
 
 /** Knows an instance of our own, under a service or in the list of services. */
@@ -92,9 +95,10 @@ export const disown = (instance: Instance, now: number) => (cache: Cache): Cache
 
 /** The last instance of our own of a service leaves. Others may be there still: who watches names asks for them. */
 export const disownName = (service: string, now: number) => (cache: Cache): Cache => {
-  const names = shelfOf(cache, Names.listing)
-  const entry = names.entries.get(service)
-  if (entry === undefined || !names.browsed) return withEntry(cache, Names.listing, service, undefined)
+  const entry = entryOf(cache, Names.listing, service)
+  if (entry === undefined || !shelfOf(cache, Names.listing).browsed) {
+    return withEntry(cache, Names.listing, service, undefined)
+  }
   return doubtEntry(cache, { ...entry, sighting: unseen }, now)
 }
 
@@ -109,7 +113,7 @@ export const hear = (sighting: Sighting.Sighting, now: number, luck: number) => 
 
 /** Asks for an instance at once, and drops it where nobody answers in time. Our own are beyond doubt. */
 export const doubt = (instance: Instance, now: number) => (cache: Cache): Cache => {
-  const entry = shelfOf(cache, instance.service).entries.get(instance.id)
+  const entry = entryOf(cache, instance.service, instance.id)
   return entry === undefined || entry.instance.address !== instance.address
     ? cache
     : doubtEntry(cache, entry, now)
@@ -121,29 +125,33 @@ export const tick = (now: number) => (cache: Cache): readonly [ReadonlyArray<Ins
   const due: Array<Instance> = []
   let next = Infinity
   const shelves = new Map(Array.from(cache.shelves, ([service, shelf]) => {
-    const kept = new Map<string, Entry>()
-    for (const [id, entry] of shelf.entries) {
-      if (entry.expires <= now) continue
+    const entries = HashMap.filterMap(shelf.entries, (entry) => {
+      if (entry.expires <= now) return Result.failVoid
       const asks = entry.asks.filter((at) => at > now)
-      if (asks.length < entry.asks.length) due.push(entry.instance)
-      kept.set(id, asks.length < entry.asks.length ? { ...entry, asks } : entry)
       next = Math.min(next, asks[0] ?? entry.expires)
-    }
-    return [service, kept.size === shelf.entries.size ? { ...shelf, entries: kept } : { ...shelf, ...shelved(kept) }]
+      if (asks.length === entry.asks.length) return Result.succeed(entry)
+      due.push(entry.instance)
+      return Result.succeed({ ...entry, asks })
+    })
+    const same = HashMap.size(entries) === HashMap.size(shelf.entries)
+    return [service, same ? { ...shelf, entries } : { ...shelf, ...shelved(entries) }]
   }))
   return [due, { ...cache, shelves, next }]
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const shelved = (entries: ReadonlyMap<string, Entry>): Pick<Shelf, "entries" | "roster"> => ({
+const shelved = (entries: Shelf["entries"]): Pick<Shelf, "entries" | "roster"> => ({
   entries,
-  roster: Roster.fromInstances(Array.from(entries.values(), (entry) => entry.instance))
+  roster: Roster.fromInstances(Array.from(HashMap.values(entries), (entry) => entry.instance))
 })
 
-const emptyShelf: Shelf = { ...shelved(new Map()), browsed: false, answered: false, known: false }
+const emptyShelf: Shelf = { ...shelved(HashMap.empty()), browsed: false, answered: false, known: false }
 
 const shelfOf = (cache: Cache, service: string): Shelf => cache.shelves.get(service) ?? emptyShelf
+
+const entryOf = (cache: Cache, service: string, id: string): Entry | undefined =>
+  Option.getOrUndefined(HashMap.get(shelfOf(cache, service).entries, id))
 
 const unseen: Sighting.Sighting = { name: "", ttl: 0, port: 0, ip: undefined, txt: "" }
 
@@ -151,20 +159,22 @@ const isOwn = (entry: Entry): boolean => entry.sighting === undefined
 
 const withShelf = (cache: Cache, service: string, shelf: Shelf): Cache => {
   const shelves = new Map(cache.shelves)
-  if (shelf.browsed || shelf.entries.size > 0) shelves.set(service, shelf)
+  if (shelf.browsed || HashMap.size(shelf.entries) > 0) shelves.set(service, shelf)
   else shelves.delete(service)
   return { ...cache, shelves }
 }
 
 const withEntry = (cache: Cache, service: string, id: string, entry: Entry | undefined): Cache => {
   const shelf = shelfOf(cache, service)
-  const before = shelf.entries.get(id)
-  const entries = new Map(shelf.entries)
-  if (entry === undefined) entries.delete(id)
-  else entries.set(id, entry)
-  const changed = before?.instance !== entry?.instance
+  const before = entryOf(cache, service, id)?.instance
+  const entries = entry === undefined ? HashMap.remove(shelf.entries, id) : HashMap.set(shelf.entries, id, entry)
+  const roster = before === entry?.instance
+    ? shelf.roster
+    : entry === undefined
+    ? Roster.remove(shelf.roster, id)
+    : Roster.put(shelf.roster, entry.instance)
   const next = Math.min(cache.next, entry?.asks[0] ?? Infinity, entry?.expires ?? Infinity)
-  return { ...withShelf(cache, service, { ...shelf, ...changed ? shelved(entries) : { entries } }), next }
+  return { ...withShelf(cache, service, { ...shelf, entries, roster }), next }
 }
 
 /** The services that an instance of this name can be of: dots in an id and in a service look the same. */
@@ -185,7 +195,7 @@ const hearOf = (
   now: number,
   luck: number
 ): Cache => {
-  const before = shelfOf(cache, service).entries.get(id)
+  const before = entryOf(cache, service, id)
   if (before !== undefined && isOwn(before)) return cache
   if (sighting.ttl === 0) return before === undefined ? cache : leave(cache, service, id, now)
   if ((cache.gone.get(`${id}.${service}`) ?? 0) > now) return cache
@@ -197,7 +207,7 @@ const hearOf = (
     instance: before !== undefined && Equal.equals(before.instance, instance) ? before.instance : instance,
     sighting,
     expires: now + sighting.ttl,
-    asks: refreshes.map((part) => now + sighting.ttl * (part + 0.02 * luck)),
+    asks: refreshes.map((part) => Math.round(now + sighting.ttl * (part + 0.02 * luck))),
     doubted: before?.doubted ?? -Infinity
   }
   const heard = withEntry(cache, service, id, entry)
@@ -209,13 +219,13 @@ const hearName = (cache: Cache, sighting: Sighting.Sighting, now: number, luck: 
   if (Names.idOf(sighting.name, Names.listing) !== undefined) return cache
   const service = Sighting.serviceOf(sighting)
   if (service === undefined) return cache
-  const entry = shelfOf(cache, Names.listing).entries.get(service)
+  const entry = entryOf(cache, Names.listing, service)
   if (sighting.ttl === 0) return entry === undefined ? cache : doubtEntry(cache, entry, now)
   return entry === undefined ? hearOf(cache, Names.listing, service, { ...sighting, txt: "" }, now, luck) : cache
 }
 
 const isFull = (cache: Cache): boolean =>
-  [...cache.shelves.values()].reduce((size, shelf) => size + shelf.entries.size, 0) >= capacity
+  [...cache.shelves.values()].reduce((size, shelf) => size + HashMap.size(shelf.entries), 0) >= capacity
 
 const leave = (cache: Cache, service: string, id: string, now: number): Cache => {
   const gone = new Map([...cache.gone].filter(([, until]) => until > now))
