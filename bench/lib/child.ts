@@ -34,6 +34,9 @@ const usage = (): Usage => {
   return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }
 }
 
+// A parent that is gone leaves nobody behind.
+process.once("disconnect", () => process.exit())
+
 const [name, half, discovery, address = ""] = process.argv.slice(2) as [Name, string, Discovery, string?]
 const contender = await contenders[name].load()
 
