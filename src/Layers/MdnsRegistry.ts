@@ -76,6 +76,8 @@ export const make = (options?: Options): Effect.Effect<Registry["Service"], neve
  *
  * **Gotchas**
  *
+ * Metadata of the name `address` is replaced by the instance's own address.
+ *
  * Most clouds, and many container networks, carry no multicast. The layer warns, once and within three seconds, where its
  * own questions do not come back.
  *

@@ -1,23 +1,24 @@
 /**
- * The way to the group: a socket that everybody hears on, and one that answers come back to, for each family.
+ * The way to the group, over every family and interface.
  *
- * Questions leave from a port of their own, so that the answers to them are nobody else's. Interfaces come and go:
- * they are looked at again every few seconds, and what could not be opened or joined is tried again.
+ * Questions leave from a port of their own, so that the answers to them are nobody else's. Interfaces come and go, and are
+ * looked at again every few seconds.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Advert from "./advert.ts"
-import type { Choice, Family, Interfaces } from "./interfaces.ts"
+import type { Choice, Interfaces } from "./interfaces.ts"
 import { scan } from "./interfaces.ts"
+import * as Lane from "./lane.ts"
 import type { Outgoing, Packet } from "./packet.ts"
-import * as Socket from "./socket.ts"
+import type { From } from "./socket.ts"
 
 /** A packet that came in, or bytes that are none. */
 export type Heard =
-  | { readonly _tag: "Packet"; readonly packet: Packet; readonly from: Socket.From }
+  | { readonly _tag: "Packet"; readonly packet: Packet; readonly from: From }
   | { readonly _tag: "Garbage"; readonly cause: unknown }
 
 /** The way to the group. */
@@ -34,7 +35,7 @@ export interface Link {
   /** Tells the group. */
   readonly tell: (packet: Outgoing) => Effect.Effect<void>
   /** Tells one. */
-  readonly reply: (packet: Outgoing, to: Socket.From) => Effect.Effect<void>
+  readonly reply: (packet: Outgoing, to: From) => Effect.Effect<void>
 }
 
 /** How to reach the group. */
@@ -45,59 +46,42 @@ export interface Options extends Choice {
 /** Opens what can be opened, until the scope closes. */
 export const make = (options: Options): Effect.Effect<Link, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const scope = yield* Effect.scope
     const heard = yield* Queue.dropping<Heard>(1024)
     const echoed = yield* Latch.make(false)
-    const lanes = options.families.map((family): Lane => ({ family, ears: undefined, mouth: undefined }))
     let interfaces = scan(options)
     let failure: unknown
-
-    const tolerate = <A>(effect: Effect.Effect<A, Socket.SocketFailed>): Effect.Effect<A | undefined> =>
-      Effect.catchTag(effect, "SocketFailed", (failed) => {
-        failure = failed.cause
-        return Effect.as(Effect.logDebug("An mDNS socket failed", failed.cause), undefined)
-      })
-    const open = (lane: Lane, port: number): Effect.Effect<Socket.Socket | undefined> =>
-      Socket.open({
-        family: lane.family,
-        port,
+    const laneOf = (family: 4 | 6): Lane.Lane => {
+      const lane = Lane.make(family, options.port, {
         onPacket: (packet, from) => {
-          const mine = packet.type === "query" && from.port === lane.mouth?.port && interfaces.isOwn(from.address)
+          const mine = packet.type === "query" && lane.isAsker(from) && interfaces.isOwn(from.address)
           if (mine) echoed.openUnsafe()
           else Queue.offerUnsafe(heard, { _tag: "Packet", packet, from })
         },
-        onGarbage: (cause) => Queue.offerUnsafe(heard, { _tag: "Garbage", cause })
-      }).pipe(Scope.provide(scope), tolerate)
-    const refresh = Effect.gen(function*() {
-      interfaces = scan(options)
-      for (const lane of lanes) {
-        const through = interfaces.all.filter(({ family }) => family === lane.family)
-        if (through.length === 0) continue
-        lane.mouth ??= yield* open(lane, 0)
-        lane.ears ??= yield* open(lane, options.port)
-        for (const one of through) if (lane.ears !== undefined) yield* tolerate(lane.ears.join(one))
-      }
-    })
-    const toGroup = (packet: Outgoing, from: "ears" | "mouth") =>
-      Effect.forEach(interfaces.all, (through) => {
-        const socket = lanes.find(({ family }) => family === through.family)?.[from]
-        const group = { address: Socket.groupAddress[through.family], port: options.port }
-        return socket === undefined ? Effect.void : tolerate(socket.toGroup(packet, group, through))
-      }, { discard: true })
+        onGarbage: (cause) => Queue.offerUnsafe(heard, { _tag: "Garbage", cause }),
+        onFailure: (cause) => {
+          failure = cause
+          return Effect.logDebug("An mDNS socket failed", cause)
+        }
+      })
+      return lane
+    }
+    const lanes = options.families.map(laneOf)
+    const throughout = <R>(run: (lane: Lane.Lane, through: Interfaces["all"]) => Effect.Effect<void, never, R>) =>
+      Effect.forEach(lanes, (lane) => run(lane, interfaces.all.filter(({ family }) => family === lane.family)), {
+        discard: true
+      })
+    const toGroup = (packet: Outgoing, how: "ask" | "tell") =>
+      throughout((lane, all) => Effect.forEach(all, (through) => lane[how](packet, through), { discard: true }))
 
-    yield* refresh
-    yield* Effect.sleep(refreshEvery).pipe(Effect.andThen(refresh), Effect.forever, Effect.forkScoped)
+    yield* keepFresh(throughout((lane, all) => lane.refresh(all)), () => interfaces = scan(options))
     return {
       heard,
       echoed,
       interfaces: Effect.sync(() => interfaces),
       failure: Effect.sync(() => failure),
-      ask: (name, type) => Effect.flatMap(newId, (id) => toGroup(Advert.query(name, type, id), "mouth")),
-      tell: (packet) => toGroup(packet, "ears"),
-      reply: (packet, to) => {
-        const socket = lanes.find(({ family }) => to.family === `IPv${family}`)?.ears
-        return socket === undefined ? Effect.void : Effect.asVoid(tolerate(socket.to(packet, to)))
-      }
+      ask: (name, type) => Effect.flatMap(newId, (id) => toGroup(Advert.query(name, type, id), "ask")),
+      tell: (packet) => toGroup(packet, "tell"),
+      reply: (packet, to) => lanes.find(({ family }) => to.family === `IPv${family}`)?.reply(packet, to) ?? Effect.void
     }
   })
 
@@ -106,13 +90,17 @@ export const newId: Effect.Effect<number> = Random.nextIntBetween(1, 65_535)
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The sockets of one family. */
-interface Lane {
-  readonly family: Family
-  /** Joined to the group, on the port that everybody shares. */
-  ears: Socket.Socket | undefined
-  /** On a port of its own. */
-  mouth: Socket.Socket | undefined
-}
-
 const refreshEvery = "5 seconds"
+
+/** What is opened on the way lives as long as the link. */
+const keepFresh = (refresh: Effect.Effect<void, never, Scope.Scope>, look: () => void) =>
+  refresh.pipe(
+    Effect.andThen(
+      Effect.sleep(refreshEvery).pipe(
+        Effect.andThen(Effect.sync(look)),
+        Effect.andThen(refresh),
+        Effect.forever,
+        Effect.forkScoped
+      )
+    )
+  )

@@ -51,11 +51,10 @@ export const open = (options: {
       Effect.map(bind(options), (socket) => ({ socket, wire: speak(socket, options) })),
       ({ wire }) => close(wire)
     )
+    // Wishes: where one is not granted the socket still hears and sends.
     yield* Effect.ignore(attempt(() => socket.setRecvBufferSize(receiveBuffer)))
-    yield* attempt(() => {
-      socket.setMulticastTTL(255)
-      socket.setMulticastLoopback(true)
-    })
+    yield* Effect.ignore(attempt(() => socket.setMulticastTTL(255)))
+    yield* Effect.ignore(attempt(() => socket.setMulticastLoopback(true)))
     const turn = yield* Semaphore.make(1)
     return {
       port: socket.address().port,
