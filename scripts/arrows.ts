@@ -125,7 +125,9 @@ const foreign = (specifier: string): string | undefined => {
     return specifier === "effect" ? undefined : `imports ${specifier}; only Layers/ and internal/ may`
   }
   const stability = stabilityOf(specifier.slice("effect/".length))
-  return stability === "stable" ? undefined : `imports ${specifier}, which is ${stability}; only Layers/ may`
+  return stability === "stable"
+    ? undefined
+    : `imports ${specifier}, which is ${stability}; only Layers/ and internal/ may`
 }
 
 const effect = path.dirname(fileURLToPath(import.meta.resolve("effect/package.json")))

@@ -96,9 +96,9 @@ describe("arrows", () => {
       }),
       [
         "src/Codec.ts:1: error: Codec imports undici; only Layers/ and internal/ may",
-        "src/Codec.ts:2: error: Codec imports effect/HashRing, which is unstable; only Layers/ may",
-        "src/Codec.ts:3: error: Codec imports effect/schema/Model, which is unstable; only Layers/ may",
-        "src/Codec.ts:4: error: Codec imports effect/http, which is not a module of its own; only Layers/ may"
+        "src/Codec.ts:2: error: Codec imports effect/HashRing, which is unstable; only Layers/ and internal/ may",
+        "src/Codec.ts:3: error: Codec imports effect/schema/Model, which is unstable; only Layers/ and internal/ may",
+        "src/Codec.ts:4: error: Codec imports effect/http, which is not a module of its own; only Layers/ and internal/ may"
       ]
     )
   })

@@ -34,10 +34,10 @@ export const mistake = () =>
 process.stdout.write(answer)
 `
 
-const resolve = (specifier: string) => {
-  const script = `process.stdout.write(import.meta.resolve(${JSON.stringify(specifier)}))`
-  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: project, encoding: "utf8" })
-}
+const evaluate = (script: string) =>
+  spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: project, encoding: "utf8" })
+
+const resolve = (specifier: string) => evaluate(`process.stdout.write(import.meta.resolve("${specifier}"))`)
 
 const files = (extension: string): ReadonlyArray<string> =>
   fs.readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(extension))
@@ -80,6 +80,15 @@ describe("the tarball", () => {
     for (const hidden of ["effect-micro/internal/anything", "effect-micro/index", "effect-micro/Layers/index"]) {
       assert.include(resolve(hidden).stderr, "ERR_PACKAGE_PATH_NOT_EXPORTED")
     }
+  })
+
+  it("needs nothing but its own dependencies, whichever module is loaded", () => {
+    const specifiers = files(".js")
+      .filter((file) => file.startsWith("dist/") && !file.includes("/internal/"))
+      .map((file) => file.replace(/^dist/, "effect-micro").replace(/(\/index)?\.js$/, ""))
+    assert.include(specifiers, "effect-micro/Layers/HttpTransport")
+    const { status, stderr } = evaluate(specifiers.map((specifier) => `import "${specifier}"`).join("\n"))
+    assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
   })
 
   it("ships a module for every source, and maps that lead to sources it ships", () => {
