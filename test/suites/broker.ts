@@ -154,7 +154,8 @@ export const brokerSuite = <E>(name: string, layer: Layer.Layer<Broker.Broker, E
         const broker = yield* Broker.Broker
         const scope = yield* Scope.make()
         const ended = yield* Deferred.make<void>()
-        const handler = () => Effect.andThen(Scope.close(scope, Exit.void), Deferred.succeed(ended, undefined))
+        // Whether the handler is interrupted after that is the broker's choice; that it is not waited for, is not.
+        const handler = () => Effect.ensuring(Scope.close(scope, Exit.void), Deferred.succeed(ended, undefined))
         yield* Scope.provide(broker.subscribe("a", handler), scope)
         yield* say("a", "one")
         yield* Deferred.await(ended)
