@@ -13,9 +13,9 @@ import * as Layer from "effect/Layer"
 import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import * as Answering from "../internal/answering.ts"
+import * as Hosts from "../internal/hosts.ts"
 import * as Plain from "../internal/http/client.ts"
 import * as Port from "../internal/http/port.ts"
-import * as Hosts from "../internal/hosts.ts"
 import * as Mux from "../internal/mux/dial.ts"
 import * as Wheel from "../internal/wheel.ts"
 import { type Connection, Transport, TransportError, Unsupported } from "../Transport.ts"
@@ -31,7 +31,7 @@ export interface Options {
   readonly maxMessage?: number | undefined
   /** Bytes of a call's headers. Default 16 KiB. */
   readonly maxHeaders?: number | undefined
-  /** Calls under way on one connection. Default 65,536. */
+  /** Calls under way on one upgraded connection, and over all plain ones of a port or to an address. Default 65,536. */
   readonly maxCalls?: number | undefined
   /** Connections that are accepted. Default 10,000. */
   readonly maxConnections?: number | undefined
@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function*(
       case "micro:":
         return Mux.dial(url, dialling)
       case "http:":
-        return Effect.map(Plain.connect(url, dialling), (exchange) => ({ ...exchange, closed: Effect.never }))
+        return Plain.connect(url, dialling)
       default: {
         const problem = url === null ? "this is no URL" : `${url.protocol} is not spoken; micro: and http: are`
         return Effect.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))

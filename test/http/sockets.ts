@@ -6,8 +6,11 @@ import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
+import * as Answering from "../../src/internal/answering.ts"
+import * as Client from "../../src/internal/http/client.ts"
 import * as Server from "../../src/internal/http/server.ts"
-import type { Call, Exchange, Reply } from "../../src/Transport.ts"
+import * as Wheel from "../../src/internal/wheel.ts"
+import type { Call, Connection, Exchange, Reply, TransportError } from "../../src/Transport.ts"
 
 export interface Running {
   readonly port: number
@@ -26,33 +29,51 @@ export const echo = exchange((_call, message) => Effect.succeed(message))
 /** Serves exchanges by name on a free port of the loopback interface. */
 export const serve = (
   exchanges: Readonly<Record<string, Exchange>>,
-  limits?: Partial<Server.Limits>
+  limits?: Partial<Pick<Server.Options, "maxMessage" | "maxCalls">>
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.gen(function*() {
     const names = Object.keys(exchanges)
     const lane = Server.make({
-      find: (service) => exchanges[service ?? names[0]],
+      find: (named) => {
+        const service = named === "" ? names[0] : named
+        return service in exchanges ? { service, exchange: exchanges[service] } : undefined
+      },
       services: () => names,
-      context: yield* Effect.context<never>(),
-      limits
+      answer: Answering.make(yield* Effect.context<never>(), yield* Wheel.make),
+      maxMessage: 4 * 1024 * 1024,
+      maxCalls: 1000,
+      ...limits
     })
     const connections = new Set<Net.Socket>()
-    const server = Http.createServer(Server.serverOptions, lane.request)
+    const server = Http.createServer(Server.serverOptions(16 * 1024), lane.request)
     server.on("connection", (socket) => connections.add(socket))
     yield* Effect.acquireRelease(
       Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
       () =>
-        Effect.andThen(
-          lane.interrupt,
-          Effect.callback<void>((resume) => {
-            server.close(() => resume(Effect.void))
-            server.closeAllConnections()
-          })
-        )
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
     )
     const { port } = server.address() as AddressInfo
     return { port, url: new URL(`http://127.0.0.1:${port}`), lane, connections }
   })
+
+/** A client with these options, and otherwise large ones. */
+export const connect = (
+  url: URL,
+  options?: Partial<Client.Options>
+): Effect.Effect<Connection, TransportError, Scope.Scope> =>
+  Effect.flatMap(Wheel.make, (wheel) =>
+    Client.connect(url, {
+      wheel,
+      maxMessage: 4 * 1024 * 1024,
+      maxHeaders: 16 * 1024,
+      maxCalls: 1000,
+      connectTimeout: 2000,
+      idleTimeout: 60_000,
+      ...options
+    }))
 
 export interface Raw {
   readonly socket: Net.Socket

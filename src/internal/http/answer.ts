@@ -45,10 +45,8 @@ const end = (
   if (body.length > 0) headers.push("Content-Type", type)
   response.writeHead(code, headers)
   if (body.length === 0) return void response.end()
-  // The reply is ours only until we return, while the socket may keep what it is given: both ways make a copy.
-  const copy = Buffer.from(body)
-  if (body.length > oneWrite) response.end(copy)
-  else response.end(copy.toString("latin1"), "latin1")
+  if (body.length > oneWrite) response.end(body)
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1"), "latin1")
 }
 
 // Node puts a body that is a string behind the header in one piece; beyond this size the copies cost more than a write.

@@ -90,8 +90,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.controller === undefined) {
       return Exit.fail(new TransportError({ reason: new NotConnected({ address, cause }) }))
     }
-    const late = cause.code === "UND_ERR_HEADERS_TIMEOUT" || cause.code === "UND_ERR_BODY_TIMEOUT"
-    if (late && this.call.timeout !== undefined) return Exit.succeed(failure("DeadlineExceeded", "No answer in time"))
     return Exit.fail(new TransportError({ reason: new ConnectionLost({ address, cause }) }))
   }
 

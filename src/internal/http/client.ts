@@ -3,100 +3,143 @@
  *
  * A connection carries one call at a time, because Go Micro's servers lose a request that is pipelined behind another.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Pool } from "undici"
-import type { Call, Exchange, Reply } from "../../Transport.ts"
-import { LimitExceeded, TransportError, Unsupported } from "../../Transport.ts"
+import type { Call, Connection, Reply } from "../../Transport.ts"
+import { failure, LimitExceeded, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import type { Entry, Wheel } from "../wheel.ts"
 import { Attempt } from "./attempt.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as Metadata from "./metadata.ts"
 
 /** What the lane may use. */
 export interface Options {
-  /** Connections to the address at most; more of them only wait for the same server. 32. */
+  readonly wheel: Wheel
+  /** Bytes of a message, and of a reply. */
+  readonly maxMessage: number
+  /** Bytes of a call's metadata. */
+  readonly maxHeaders: number
+  /** Calls to the address at most, those included that wait for a connection. */
+  readonly maxCalls: number
+  /** Milliseconds that connecting may take. */
+  readonly connectTimeout: number
+  /** Milliseconds that a connection is kept without a call, and the pool of them at most twice over. */
+  readonly idleTimeout: number
+  /** Connections to the address at most. 256. */
   readonly connections?: number | undefined
-  /** Calls that wait for one of them at most. 1024. */
-  readonly maxWaiting?: number | undefined
-  /** Bytes of a message, and of a reply. 4 MiB. */
-  readonly maxMessage?: number | undefined
 }
 
 /**
- * A connection to `http://host:port`, opened by the first call.
+ * A connection to `http://host:port`: a pool, whose members are opened by the calls that need them.
  *
  * **Details**
  *
- * Dialling takes 10 s at most, and a call without a deadline 5 minutes; a connection closes after 60 s without a call.
- * A reply over the limit is `Malformed`: the handler has run, and would say the same again.
+ * A call without a deadline waits for its answer for 5 minutes. A reply over the limit is `Malformed`: the handler has
+ * run, and would say the same again.
  *
  * **Gotchas**
  *
  * A kept connection that the server closes at the very moment it is used again is `ConnectionLost`: nothing tells
  * whether the request was read. Nobody here sends it a second time.
  */
-export const connect: (
-  address: URL,
-  options?: Options
-) => Effect.Effect<Exchange<TransportError>, TransportError, Scope.Scope> = Effect.fnUntraced(
-  function*(address, options = {}) {
-    const name = address.href
-    if (address.protocol !== "http:" && address.protocol !== "https:") {
-      const problem = `${address.protocol} is not spoken by the HTTP/1.1 lane`
-      return yield* new TransportError({ reason: new Unsupported({ address: name, problem }) })
-    }
-    const { connections = 32, maxMessage = 4 * 1024 * 1024, maxWaiting = 1024 } = options
-    const pool = yield* acquirePool(address, connections)
-    return make(pool, name, maxMessage, connections + maxWaiting)
-  }
-)
+export const connect: (url: URL, options: Options) => Effect.Effect<Connection, TransportError, Scope.Scope> = Effect
+  .fnUntraced(function*(url, options) {
+    const line = make(yield* acquirePool(url, options), url.href, options)
+    yield* Effect.addFinalizer(() => line.end)
+    yield* Effect.forkScoped(endWhenIdle(line, options.idleTimeout))
+    return line
+  })
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const acquirePool = (address: URL, connections: number): Effect.Effect<Pool, never, Scope.Scope> =>
+interface Line extends Connection {
+  /** How many calls are under way. */
+  readonly open: () => number
+  /** How many calls there have been. */
+  readonly total: () => number
+  /** Takes no more calls. */
+  readonly end: Effect.Effect<void>
+}
+
+const acquirePool = (url: URL, options: Options): Effect.Effect<Pool, never, Scope.Scope> =>
   Effect.acquireRelease(
     // Loading undici takes longer than starting most services: only who dials pays for it.
     Effect.map(Effect.promise(() => import("undici")), ({ Pool }) =>
-      new Pool(address.origin, {
+      new Pool(url.origin, {
         allowH2: false,
-        connections,
+        connections: options.connections ?? 256,
         pipelining: 1,
-        connectTimeout: 10_000,
-        keepAliveTimeout: 60_000,
-        keepAliveMaxTimeout: 60_000,
+        connectTimeout: timer(options.connectTimeout),
+        keepAliveTimeout: timer(options.idleTimeout),
+        keepAliveMaxTimeout: timer(options.idleTimeout),
         maxHeaderSize
       })),
     (pool) => Effect.promise(() => pool.destroy())
   )
 
-const make = (pool: Pool, address: string, maxMessage: number, maxOpen: number): Exchange<TransportError> => {
-  let id = 0
+// What a timer of Node can hold.
+const timer = (millis: number): number => Math.min(Math.max(Math.ceil(millis), 1), 2 ** 31 - 1)
+
+/** Bytes of a response's head. An error of Go Micro stands in it, twice. */
+const maxHeaderSize = 64 * 1024
+
+/** Milliseconds that a call without a deadline waits for its answer. */
+const patience = 300_000
+
+const make = (pool: Pool, address: string, options: Options): Line => {
+  const { maxCalls, maxHeaders, maxMessage, wheel } = options
+  const closed = Deferred.makeUnsafe<void>()
   let open = 0
+  let total = 0
+  let ended = false
   const leave = (): void => {
     open--
   }
-  const exceeded = (limit: string, allowed: number, actual: number): Effect.Effect<never, TransportError> =>
-    Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
+  const refusal = (size: number): Effect.Effect<Reply, TransportError> | undefined => {
+    if (ended) return Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
+    if (size > maxMessage) return exceeded(address, "A message", maxMessage, size)
+    if (open < maxCalls) return undefined
+    return Effect.succeed(failure("Overloaded", `${maxCalls} calls are under way to ${address}`))
+  }
 
-  const unary = (call: Call, message: Uint8Array): Effect.Effect<Reply, TransportError> =>
-    Effect.suspend(() => {
-      if (message.length > maxMessage) return exceeded("A message", maxMessage, message.length)
-      if (open >= maxOpen) return exceeded("The number of open calls", maxOpen, open + 1)
-      const headers = GoMicro.requestHeaders(call, id++)
+  const unary: Connection["unary"] = (call, message) =>
+    Effect.callback<Reply, TransportError>((resume) => {
+      const refused = refusal(message.length)
+      if (refused !== undefined) return resume(refused)
+      const headers = GoMicro.requestHeaders(call, total)
       const size = Metadata.append(headers, call.headers)
-      if (size > maxMetadata) return exceeded("Metadata", maxMetadata, size)
-      const timeout = patience(call.timeout)
-      return Effect.callback<Reply, TransportError>((resume) => {
-        open++
-        const attempt = new Attempt(call, address, maxMessage, resume, leave)
-        // The message is ours only until we return, and the pool may have to wait for a connection: hence the copy.
-        const body = Buffer.from(message)
-        pool.dispatch(
-          { path: "/", method: "POST", headers, body, headersTimeout: timeout, bodyTimeout: timeout },
-          attempt
-        )
-        return Effect.sync(() => attempt.withdraw())
+      if (size > maxHeaders) return resume(exceeded(address, "Metadata", maxHeaders, size))
+      open++
+      total++
+      let entry: Entry | undefined
+      const forget = (): void => {
+        if (entry !== undefined) wheel.remove(entry)
+      }
+      const settle = (exit: Exit.Exit<Reply, TransportError>): void => {
+        forget()
+        resume(exit)
+      }
+      const attempt = new Attempt(call, address, maxMessage, settle, leave)
+      const { timeout } = call
+      if (timeout !== undefined && Number.isFinite(timeout)) {
+        entry = wheel.add(timeout, () => {
+          attempt.withdraw()
+          resume(Exit.succeed(expired(call)))
+        })
+      }
+      const headersTimeout = entry === undefined ? patience : 0
+      const body = Buffer.from(message.buffer, message.byteOffset, message.length)
+      pool.dispatch(
+        { path: "/", method: "POST", headers, body, headersTimeout, bodyTimeout: headersTimeout },
+        attempt
+      )
+      return Effect.sync(() => {
+        forget()
+        attempt.withdraw()
       })
     })
 
@@ -110,16 +153,30 @@ const make = (pool: Pool, address: string, maxMessage: number, maxOpen: number):
             problem: "a stream needs a multiplexed connection, to a micro:// address"
           })
         })
-      )
+      ),
+    closed: Deferred.await(closed),
+    open: () => open,
+    total: () => total,
+    end: Effect.sync(() => {
+      ended = true
+      Deferred.doneUnsafe(closed, Exit.void)
+    })
   }
 }
 
-const maxHeaderSize = 64 * 1024
+const exceeded = (address: string, limit: string, allowed: number, actual: number) =>
+  Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
 
-// Leaves 16 KiB of what our own servers accept to the headers of the lane.
-const maxMetadata = 48 * 1024
+const expired = (call: Call): Reply =>
+  failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)
 
-// The deadline itself belongs to the caller. This frees the connection of a call that nobody interrupts, in whole
-// seconds, which lets the calls of a connection share a timer.
-const patience = (timeout: number | undefined): number =>
-  timeout === undefined || !Number.isFinite(timeout) ? 300_000 : Math.ceil(Math.max(timeout, 0) / 1000) * 1000 + 1000
+/** Ends a pool that nobody uses, so that the sockets and the memory of an address that has gone do not stay. */
+const endWhenIdle = (line: Line, idleTimeout: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    let calls = -1
+    while (line.open() > 0 || line.total() !== calls) {
+      calls = line.total()
+      yield* Effect.sleep(idleTimeout)
+    }
+    yield* line.end
+  })

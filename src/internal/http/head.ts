@@ -35,15 +35,18 @@ export interface Refusal {
   readonly failure: Failure
 }
 
-/** Reads the head of a request with at most this many headers. */
-export const read = (request: Http.IncomingMessage, maxHeaders: number): Head => {
+/** Headers of a request at most. */
+export const maxHeaders = 128
+
+/** Reads the head of a request. */
+export const read = (request: Http.IncomingMessage): Head => {
   const { control, metadata } = Metadata.part(request.rawHeaders)
   const endpoint = control["micro-endpoint"] ?? control["micro-method"] ?? control["x-micro-endpoint"]
     ?? control["x-micro-method"]
   const head = endpoint === undefined
     ? fromPath(request, control, metadata)
     : fromHeaders(HeaderText.decode(endpoint), control, metadata)
-  const refusal = bound(request.rawHeaders.length / 2, maxHeaders, control)
+  const refusal = refused(request.rawHeaders.length / 2, control)
   return refusal === undefined ? head : { ...head, refusal }
 }
 
@@ -55,8 +58,12 @@ export const refuse = (code: number, status: Failure["status"], message: string)
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const bound = (count: number, max: number, control: Metadata.Parted["control"]): Refusal | undefined => {
-  if (count > max) return refuse(431, "Malformed", `${count} headers are over the limit of ${max}`)
+/** What is refused in either form. */
+const refused = (count: number, control: Metadata.Parted["control"]): Refusal | undefined => {
+  if (count > maxHeaders) return refuse(431, "Malformed", `${count} headers are over the limit of ${maxHeaders}`)
+  if ((control["micro-topic"] ?? control["x-micro-topic"]) !== undefined) {
+    return refuse(404, "Unimplemented", "Events are not taken here")
+  }
   const encoding = control["content-encoding"] ?? "identity"
   if (encoding !== "identity") return refuse(415, "Malformed", `A message is not unpacked here: ${encoding}`)
   return undefined

@@ -4,6 +4,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { CannotListen, type Exchange, TransportError } from "../../Transport.ts"
@@ -38,30 +39,24 @@ const grace = 1000
 export const open = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Port, TransportError, Scope.Scope> {
-  const exchanges = new Map<string, Exchange>()
+  const listeners = new Map<string, Plain.Listener>()
   const upgraded = new Set<Mux.Server>()
   const plain = Plain.make({
-    find: (service, method) => service === undefined ? only(exchanges, method) : exchanges.get(service),
-    services: () => [...exchanges.keys()],
-    context: options.context,
-    limits: { maxMessage: options.maxMessage }
+    find: (service, method) => service === "" ? meant(listeners, method) : listeners.get(service),
+    services: () => [...listeners.keys()],
+    answer: options.answer,
+    maxMessage: options.maxMessage,
+    maxCalls: options.maxCalls
   })
-  const server = Http.createServer(
-    { ...Plain.serverOptions, ...upgradeOptions },
-    plain.request
-  )
+  // What is no HTTP is answered by Node, with 400, 408, 413 or 431 and the end of the connection.
+  const server = Http.createServer({ ...Plain.serverOptions(options.maxHeaders), ...upgradeOptions }, plain.request)
   server.maxConnections = options.maxConnections
   server.on("upgrade", (request, socket: Socket, head) => {
     if (!asksForFrames(request)) return refuseUpgrade(socket)
     accept(socket)
-    const connection = Mux.make(socket, head, { ...options, find: (service) => exchanges.get(service) })
+    const connection = Mux.make(socket, head, { ...options, find: (service) => listeners.get(service)?.exchange })
     upgraded.add(connection)
     socket.on("close", () => upgraded.delete(connection))
-  })
-  // What is no HTTP is answered so and goes; the process does not.
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-    else socket.destroy()
   })
   const sockets = new Set<Socket>()
   server.on("connection", (socket: Socket) => {
@@ -69,31 +64,31 @@ export const open = Effect.fnUntraced(function*(
     socket.on("close", () => sockets.delete(socket))
   })
   const leave = Effect.gen(function*() {
-    plain.drain()
+    plain.leave()
     for (const connection of upgraded) connection.leave()
-    const closed = close(server)
-    yield* Effect.timeoutOption(closed, grace)
+    yield* Effect.timeoutOption(close(server), grace)
     for (const socket of sockets) socket.destroy()
   })
   yield* Effect.acquireRelease(bind(server, options), () => leave)
 
-  const serve: Port["serve"] = (service, exchange) =>
-    Effect.asVoid(Effect.acquireRelease(
-      Effect.suspend(() => {
-        if (exchanges.has(service)) {
-          const address = `http://${options.host}:${options.port}`
-          const reason = new CannotListen({ address, problem: `${service} is served here already` })
-          return Effect.fail(new TransportError({ reason }))
-        }
-        return Effect.sync(() => exchanges.set(service, exchange))
-      }),
-      () =>
-        Effect.sync(() => {
-          exchanges.delete(service)
-          for (const connection of upgraded) connection.evict(service)
-        })
-    ))
-  return { address: server.address() as AddressInfo, serve }
+  const enter = (service: string, exchange: Exchange) =>
+    Effect.suspend(() => {
+      if (!listeners.has(service)) {
+        return Effect.sync(() => listeners.set(service, { service, exchange: suspended(exchange) }))
+      }
+      const address = `http://${options.host}:${options.port}`
+      return cannotListen({ address, problem: `${service} is served here already` })
+    })
+  const exit = (service: string) =>
+    Effect.sync(() => {
+      listeners.delete(service)
+      plain.evict(service)
+      for (const connection of upgraded) connection.evict(service)
+    })
+  return {
+    address: server.address() as AddressInfo,
+    serve: (service, exchange) => Effect.asVoid(Effect.acquireRelease(enter(service, exchange), () => exit(service)))
+  }
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -110,17 +105,32 @@ const accept = (socket: Socket): void => {
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`)
 }
 
-const refuseUpgrade = (socket: Socket): void =>
-  void socket.end(
+// Node has taken its hands off such a socket: an error of it that nobody hears would end the process.
+const refuseUpgrade = (socket: Socket): void => {
+  socket.on("error", () => socket.destroy())
+  socket.write(
     `HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: ${protocol}\r\nContent-Length: 0\r\n\r\n`
   )
-
-/** Who answers a call that names no service: the only one there is. */
-const only = (exchanges: ReadonlyMap<string, Exchange>, method: string): Exchange | undefined => {
-  if (exchanges.size === 1) return exchanges.values().next().value
-  const service = method.slice(0, method.indexOf(".")).toLowerCase()
-  return exchanges.get(service)
+  socket.destroySoon()
 }
+
+/** Who must be meant by a call that names no service: the only one, or for `Orders.place` the only `orders`. */
+const meant = (listeners: ReadonlyMap<string, Plain.Listener>, method: string): Plain.Listener | undefined => {
+  const type = method.slice(0, method.indexOf(".")).toLowerCase()
+  const candidates = listeners.size === 1
+    ? [...listeners.values()]
+    : [...listeners.values()].filter(({ service }) => service.slice(service.lastIndexOf(".") + 1) === type)
+  return candidates.length === 1 ? candidates[0] : undefined
+}
+
+/** An exchange whose mistakes are the death of a call. What it throws would otherwise end the process. */
+const suspended = (exchange: Exchange): Exchange => ({
+  unary: (call, message) => Effect.suspend(() => exchange.unary(call, message)),
+  stream: (call, messages) => Stream.suspend(() => exchange.stream(call, messages))
+})
+
+const cannotListen = (facts: ConstructorParameters<typeof CannotListen>[0]) =>
+  Effect.fail(new TransportError({ reason: new CannotListen(facts) }))
 
 const bind = (server: Http.Server, { host, port }: Options): Effect.Effect<void, TransportError> =>
   Effect.callback<void, TransportError>((resume) => {
@@ -130,8 +140,7 @@ const bind = (server: Http.Server, { host, port }: Options): Effect.Effect<void,
         : cause.code === "EACCES"
         ? "this port is not for us"
         : cause.message
-      const reason = new CannotListen({ address: `http://${host}:${port}`, problem, cause })
-      resume(Effect.fail(new TransportError({ reason })))
+      resume(cannotListen({ address: `http://${host}:${port}`, problem, cause }))
     }
     server.once("error", refused)
     server.listen({ host, port, backlog: 1024 }, () => {
