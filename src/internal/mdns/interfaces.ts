@@ -39,8 +39,10 @@ const limit = 16
 
 /** Reads the interfaces of this moment. */
 export const scan = (choice: Choice): Interfaces => {
-  const own = new Set<string>()
+  // Without an address for the network, the system writes none into what a neighbour on this machine sends.
+  const own = new Set(["0.0.0.0", "::"])
   const near = new net.BlockList()
+  near.addAddress("0.0.0.0")
   near.addSubnet("fe80::", 10, "ipv6")
   const found = new Map<string, Interface>()
   for (const [name, infos] of Object.entries(os.networkInterfaces())) {
