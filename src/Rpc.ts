@@ -37,11 +37,12 @@ export const layerClient = <Self, Name extends string, M extends Contract.Method
 
 /** What the handlers of a record need, all together. */
 export type HandlerServices<H> = {
-  readonly [K in keyof H]: H[K] extends (...args: never) => infer X
-    ? X extends Stream.Stream<infer _A, infer _E, infer R> ? R : X extends Effect.Effect<infer _A, infer _E, infer R> ? R
-    : never
-    : never
+  readonly [K in keyof H]: H[K] extends (...args: never) => infer X ? ServicesOf<X> : never
 }[keyof H]
+
+type ServicesOf<X> = X extends Stream.Stream<infer _A, infer _E, infer R> ? R
+  : X extends Effect.Effect<infer _A, infer _E, infer R> ? R
+  : never
 
 /**
  * Answers a contract with handlers, for as long as the layer lives.
@@ -68,7 +69,14 @@ export type HandlerServices<H> = {
  * ```
  */
 export const layerServer: {
-  <Self, Name extends string, M extends Contract.Methods, H extends Contract.Procedures<M, any>, EX = never, RX = never>(
+  <
+    Self,
+    Name extends string,
+    M extends Contract.Methods,
+    H extends Contract.Procedures<M, any>,
+    EX = never,
+    RX = never
+  >(
     contract: Contract.Service<Self, Name, M>,
     build: Effect.Effect<H, EX, RX>
   ): Layer.Layer<never, ServeError | EX, Rpc | HandlerServices<H> | Exclude<RX, Scope.Scope>>
@@ -92,7 +100,7 @@ export const CurrentCall: Context.Reference<Call | undefined> = Context.Referenc
   { defaultValue: () => undefined }
 )
 
-/** When the calls made here must have been answered, in milliseconds of the `Clock`; a handler has its caller's. */
+/** When the calls made here must have been answered, in milliseconds of the monotonic clock; a handler has its caller's. */
 export const CurrentDeadline: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
   "effect-micro/Rpc/CurrentDeadline",
   { defaultValue: () => undefined }
@@ -112,7 +120,7 @@ export const withTimeout: {
   <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E, R> =>
     Effect.gen(function*() {
       const outer = yield* CurrentDeadline
-      const own = (yield* Clock.currentTimeMillis) + Duration.toMillis(duration)
+      const own = Number(yield* Clock.monotonicTimeNanos) / 1e6 + Duration.toMillis(duration)
       return yield* Effect.provideService(self, CurrentDeadline, outer === undefined ? own : Math.min(outer, own))
     })
 )

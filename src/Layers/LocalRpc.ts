@@ -42,7 +42,12 @@ export const make: Effect.Effect<Rpc["Service"]> = Effect.sync(() => {
       Object.fromEntries(
         Object.entries(contract.methods).map(([name, erased]) => {
           const definition = erased as Contract.Method<Contract.Side, Contract.Side, Wire>
-          const line: Line = { service: contract.key, name, method: Contract.endpoint(contract.key, name, definition) }
+          const line: Line = {
+            service: contract.key,
+            name,
+            method: Contract.endpoint(contract.key, name, definition),
+            streamsIn: Contract.isStreamed(definition.payload)
+          }
           const find = Effect.suspend(() => {
             const found = served.get(contract.key)
             return found === undefined ? RpcError.fail("Unreachable", line) : Effect.succeed(found)
@@ -75,6 +80,7 @@ interface Line {
   readonly service: string
   readonly name: string
   readonly method: string
+  readonly streamsIn: boolean
 }
 
 type Find = Effect.Effect<Served, RpcError.RpcError>
@@ -82,12 +88,13 @@ type Find = Effect.Effect<Served, RpcError.RpcError>
 const one = (line: Line, find: Find) => (payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.flatMap(find, (served) =>
     Effect.withFiber((fiber) => {
-      const handled = Effect.suspend(() => served.handlers[line.name](payload) as Effect.Effect<unknown, unknown>)
+      const input = makeInput(line, fiber, payload)
+      const handled = Effect.suspend(() => served.handlers[line.name](input.payload) as Effect.Effect<unknown, unknown>)
       const context = contextOf(line, served, fiber)
       const call: Effect.Effect<unknown, unknown> = Effect.updateContext(handled, () => context)
       served.running.enter()
       return Effect.onExit(
-        Effect.catchCause(timed(line, fiber, call), (cause) => Effect.failCause(translated(line, cause))),
+        Effect.catchCause(timed(line, fiber, call), (cause) => Effect.failCause(translated(line, input, cause))),
         () => Effect.sync(served.running.leave)
       )
     }))
@@ -95,10 +102,11 @@ const one = (line: Line, find: Find) => (payload: unknown): Effect.Effect<unknow
 const many = (line: Line, find: Find) => (payload: unknown): Stream.Stream<unknown, unknown> =>
   Stream.unwrap(Effect.flatMap(find, (served) =>
     Effect.withFiber((fiber) => {
-      const handled = Stream.suspend(() => served.handlers[line.name](payload) as Stream.Stream<unknown, unknown>)
+      const input = makeInput(line, fiber, payload)
+      const handled = Stream.suspend(() => served.handlers[line.name](input.payload) as Stream.Stream<unknown, unknown>)
       const context = contextOf(line, served, fiber)
       const answered: Stream.Stream<unknown, unknown> = Stream.updateContext(handled, () => context)
-      const replies = Stream.catchCause(answered, (cause) => Stream.failCause(translated(line, cause)))
+      const replies = Stream.catchCause(answered, (cause) => Stream.failCause(translated(line, input, cause)))
       const rest = remaining(fiber)
       return Effect.as(
         served.running.scoped,
@@ -107,6 +115,26 @@ const many = (line: Line, find: Find) => (payload: unknown): Stream.Stream<unkno
           : Stream.interruptWhen(replies, Effect.andThen(Effect.sleep(rest), RpcError.fail("DeadlineExceeded", line)))
       )
     })))
+
+/** What goes in. A stream of the caller's runs as the caller's, and its failure is the caller's own. */
+interface Input {
+  readonly payload: unknown
+  failure: unknown
+}
+
+const makeInput = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown): Input => {
+  if (!line.streamsIn) return { payload, failure: undefined }
+  const { context } = fiber
+  const messages = Stream.updateContext(payload as Stream.Stream<unknown, RpcError.RpcError>, () => context)
+  const input: Input = {
+    payload: Stream.tapError(messages, (error) =>
+      Effect.sync(() => {
+        input.failure = error
+      })),
+    failure: undefined
+  }
+  return input
+}
 
 /** The context of a handler: its own, with the call, its deadline and its trace. */
 const contextOf = (line: Line, served: Served, fiber: Fiber.Fiber<unknown, unknown>): Context.Context<never> => {
@@ -136,11 +164,10 @@ const timed = <A, E>(line: Line, fiber: Fiber.Fiber<unknown, unknown>, effect: E
 }
 
 /** What the caller is told of a handler that did not succeed: the same as over a network. */
-const translated = (line: Line, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
-  if (Cause.hasInterruptsOnly(cause)) return cause
+const translated = (line: Line, input: Input, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "None") return Cause.fail(RpcError.make("RemoteDefect", { ...line, cause: Cause.squash(cause) }))
-  if (!(error.value instanceof RpcError.RpcError)) return cause
+  if (!(error.value instanceof RpcError.RpcError) || error.value === input.failure) return cause
   const { reason } = error.value
   return reason._tag === "DeadlineExceeded" || reason._tag === "Malformed"
     ? cause
