@@ -24,11 +24,16 @@ export interface SelectOptions {
 
 /** Which instance takes the next call. */
 export class Selector extends Context.Service<Selector, {
-  /** Lends an instance until the scope closes. Waits only until the service's first list is known. */
+  /**
+   * Lends an instance until the scope of the lease closes. Waits only until the service's first list is known.
+   *
+   * The scope is handed over, and not taken from the context, because that would cost more than the choice.
+   */
   readonly select: (
     service: string,
+    lease: Scope.Scope,
     options?: SelectOptions
-  ) => Effect.Effect<Instance, SelectorError, Scope.Scope>
+  ) => Effect.Effect<Instance, SelectorError>
 }>()("effect-micro/Selector") {}
 
 /**
@@ -36,11 +41,15 @@ export class Selector extends Context.Service<Selector, {
  *
  * **Details**
  *
- * The effect is run once for each service; its state lives in what it returns. The scope of a pick is that of the call:
- * a strategy that counts calls adds a finalizer to it.
+ * The effect is run once for each service; its state lives in what it returns. A strategy that counts the calls of an
+ * instance adds a finalizer to the scope of the lease, and reads there how the call went.
  */
 export type Strategy = Effect.Effect<
-  (candidates: NonEmptyReadonlyArray<Instance>, key: string | undefined) => Effect.Effect<Instance, never, Scope.Scope>
+  (
+    candidates: NonEmptyReadonlyArray<Instance>,
+    lease: Scope.Scope,
+    key: string | undefined
+  ) => Effect.Effect<Instance>
 >
 
 /**
@@ -63,9 +72,9 @@ export const filter = (keep: (instance: Instance) => boolean): Layer.Layer<Selec
     Selector,
     Effect.map(Selector, (selector) =>
       Selector.of({
-        select: (service, options) => {
+        select: (service, lease, options) => {
           const asked = options?.keep
-          return selector.select(service, {
+          return selector.select(service, lease, {
             ...options,
             keep: asked === undefined ? keep : (instance) => keep(instance) && asked(instance)
           })

@@ -38,6 +38,7 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
     codec,
     selector: yield* Selector,
     connections: yield* Connections.make(transport),
+    doubt: registry.doubt,
     timeout: Duration.toMillis(options?.timeout ?? "5 seconds")
   }
   const drain = Duration.fromInputUnsafe(options?.drain ?? "30 seconds")

@@ -107,6 +107,6 @@ export const fromFailure = (reply: Failure, call: Call): RpcError.RpcError => {
   }
 }
 
-/** Whether a failure speaks against the instance: only then does the selector hear of it. */
-export const isInstanceFault = (error: RpcError.RpcError): boolean =>
-  error.reason._tag === "Unreachable" || error.reason._tag === "Disconnected" || error.reason._tag === "Overloaded"
+/** Whether a failure of the wire speaks against the instance: only then does the selector hear of it. */
+export const isInstanceFault = ({ reason }: TransportError): boolean =>
+  reason._tag === "NotConnected" || reason._tag === "ConnectionLost"

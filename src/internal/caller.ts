@@ -6,10 +6,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import type * as Contract from "../Contract.ts"
 import type { Instance } from "../Registry.ts"
 import type * as RpcError from "../RpcError.ts"
-import type { Call, Reply } from "../Transport.ts"
+import type { Connection } from "../Transport.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
@@ -40,50 +41,48 @@ const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknow
   Effect.withFiber((fiber) => {
     const message = line.coders.payload.encode(payload)
     if (message._tag === "Failure") return Effect.mapError(message, (cause) => Line.malformed(line, cause))
-    const { call, deadline } = Line.head(line, fiber, false)
-    const send = (call: Call) =>
-      Effect.flatMap(
-        deliver(line, call, deadline, message.value, undefined),
-        (reply) => reply instanceof Uint8Array ? Line.decoded(line, reply) : Line.failed(line, call, reply)
-      )
+    const head = Line.head(line, fiber, false)
     const parent = Trace.current(fiber)
+    const send = (span: Tracer.AnySpan) => attempt(line, Line.traced(head, span), message.value, undefined)
     if (Trace.isRecording(fiber, parent)) {
-      return Trace.around((span) => send(Line.traced(call, span)), "client", call.service, call.method, parent)
+      return Trace.around(send, "client", line.service, line.method.endpoint, parent)
     }
-    return send(parent === undefined ? call : Line.traced(call, parent))
+    return parent === undefined ? attempt(line, head, message.value, undefined) : send(parent)
   })
 
-/** Attempts until a reply is final. */
-const deliver = (
+/** An attempt, and the next one where it failed and may be repeated. This is the hot path: count its effects. */
+const attempt = (
   line: Line.Line,
-  call: Call,
-  deadline: number,
+  head: Line.Head,
   message: Uint8Array,
   history: Attempts.History | undefined
-): Effect.Effect<Reply, RpcError.RpcError> => {
-  const scope = Scope.makeUnsafe()
+): Effect.Effect<unknown, unknown> => {
+  const { call } = head
+  const { connections } = line.road
+  const lease = Scope.makeUnsafe()
   let instance: Instance | undefined
-  const attempt = Effect.flatMap(Line.lend(line, call, deadline, scope, history), (lent) => {
+  let connection: Connection | undefined
+  const exchanged = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
     instance = lent
-    return Effect.flatMap(
-      Line.connection(line, call, deadline, lent.address),
-      (connected) =>
-        Effect.matchEffect(connected.unary(call, message), {
-          onSuccess: (reply) => Line.accepted(reply, call),
-          onFailure: (error) => Effect.fail(Line.broken(line, call, lent.address, connected, error))
-        })
-    )
+    connection = connections.find(lent.address)
+    if (connection !== undefined) return connection.unary(call, message)
+    return Effect.flatMap(Line.dial(line, head, lent.address), (dialled) => {
+      connection = dialled
+      return dialled.unary(call, message)
+    })
   })
-  return Effect.catch(
-    Effect.onExit(attempt, (exit) => Scope.closeUnsafe(scope, Line.verdict(exit)) ?? Effect.void),
-    (error) => {
-      if (instance === undefined) return Effect.fail(history?.last ?? error)
-      const moved = Attempts.next(history, error, instance, line.method.idempotent)
-      if (moved === undefined) return Effect.fail(error)
-      return Effect.andThen(
-        Attempts.wait(moved),
-        Line.left(call, deadline, (call) => deliver(line, call, deadline, message, moved))
-      )
+  const retry = (error: RpcError.RpcError) =>
+    Line.again(line, head, error, instance, history, (head, history) => attempt(line, head, message, history))
+  return Effect.matchEffect(Effect.onExit(exchanged, (exit) => Line.giveBack(lease, exit)), {
+    onSuccess: (reply) =>
+      reply instanceof Uint8Array
+        ? Line.decoded(line, reply)
+        : Line.isRefusal(reply)
+        ? retry(Attempts.fromFailure(reply, call))
+        : Line.failed(line, call, reply),
+    onFailure: (fault) => {
+      if (connection !== undefined) connections.drop(instance!.address, connection)
+      return retry(Line.explain(line, call, fault))
     }
-  )
+  })
 }

@@ -12,6 +12,8 @@ import * as Scope from "effect/Scope"
 import type { Connection, Transport, TransportError } from "../Transport.ts"
 
 export interface Connections {
+  /** The connection to an address, if it is at hand. */
+  readonly find: (address: string) => Connection | undefined
   /** The connection to an address; dials it where there is none. */
   readonly get: (address: string) => Effect.Effect<Connection, TransportError>
   /** Forgets a connection that takes no more calls. Those under way on it go on. */
@@ -61,6 +63,10 @@ export const make = (transport: Transport["Service"]): Effect.Effect<Connections
     }
 
     return {
+      find: (address) => {
+        const ready = entries.get(address)?.ready
+        return ready?._tag === "Success" ? ready.value : undefined
+      },
       get: (address) => {
         const entry = entries.get(address)
         if (entry === undefined) return dial(address)

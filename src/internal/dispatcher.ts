@@ -53,8 +53,8 @@ export const make = <M extends Contract.Methods, R>(
     routes.set(method.name, route)
     routes.set(method.endpoint, route)
   }
-  const base = Running.base(services as Context.Context<never>)
   const running = Running.make()
+  const ground = makeGround(services as Context.Context<never>)
   const serve = (call: Call): Serving | Failure => {
     if (running.refusing) return failure("Unavailable", `This instance of ${contract.key} is leaving`)
     const route = routes.get(call.method)
@@ -62,110 +62,125 @@ export const make = <M extends Contract.Methods, R>(
     const format = codec.find(call.contentType)
     return format === undefined
       ? failure("Malformed", `Content type ${call.contentType} is not spoken here; ${codec.preferred.contentType} is`)
-      : { route, coders: route.method.coders(format) }
+      : { _tag: "Serving", route, coders: route.method.coders(format), call, ground, running }
   }
 
-  const stream: Exchange["stream"] = (call, messages) => {
-    const serving = serve(call)
-    if (isFailure(serving)) return Stream.succeed(serving)
-    return Stream.unwrap(Effect.as(running.scoped, streamed(serving, call, messages, base)))
-  }
-  const unary: Exchange["unary"] = (call, message) =>
-    Effect.withFiber((fiber) => {
+  const stream: Exchange["stream"] = (call, messages) =>
+    Stream.suspend(() => {
       const serving = serve(call)
-      if (isFailure(serving)) return Effect.succeed(serving)
-      const { method } = serving.route
-      if (method.streamsIn || method.streamsOut) return head(stream(call, message), call)
-      running.enter()
-      fiber.addObserver(running.leave)
-      return single(serving, call, message, base)
+      return serving._tag === "Failure"
+        ? Stream.succeed(serving)
+        : Stream.unwrap(Effect.as(running.scoped, streamed(serving, messages)))
+    })
+  const unary: Exchange["unary"] = (call, message) =>
+    Effect.suspend(() => {
+      const serving = serve(call)
+      if (serving._tag === "Failure") return Effect.succeed(serving)
+      const { streamsIn, streamsOut } = serving.route.method
+      return streamsIn || streamsOut ? head(stream(call, message), call) : single(serving, message)
     })
   return { exchange: { unary, stream }, drain: running.drain, methods }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-interface Serving {
-  readonly route: Route
-  readonly coders: Coders
+/** What handlers run on. */
+interface Ground {
+  readonly context: Context.Context<never>
+  readonly clock: Clock.Clock
+  /** Whether somebody records the spans made here. */
+  readonly records: boolean
 }
 
-const isFailure = (serving: Serving | Failure): serving is Failure => "_tag" in serving
+const makeGround = (services: Context.Context<never>): Ground => {
+  const context = Running.base(services)
+  return {
+    context,
+    clock: Context.get(context, Clock.Clock),
+    records:
+      Context.getOrUndefined(context, Tracer.Tracer as unknown as Context.Key<never, Tracer.Tracer>) !== undefined
+  }
+}
+
+/** A call that has a handler. */
+interface Serving {
+  readonly _tag: "Serving"
+  readonly route: Route
+  readonly coders: Coders
+  readonly call: Call
+  readonly ground: Ground
+  readonly running: Running.Running
+}
 
 /** One message in, one out: the road of a unary call, without a stream on it. */
-const single = (
-  { coders, route }: Serving,
-  call: Call,
-  message: Uint8Array,
-  base: Context.Context<never>
-): Effect.Effect<Reply> => {
+const single = (serving: Serving, message: Uint8Array): Effect.Effect<Reply> => {
+  const { call, coders, ground, route, running } = serving
   const payload = coders.payload.decode(message)
   if (payload._tag === "Failure") return Effect.succeed(malformed(payload.cause))
-  return inContext(call, base, (context) => {
-    const effect = route.handler(payload.value) as Effect.Effect<unknown, unknown>
-    // A handler that is done already needs neither a context nor a frame on the stack.
-    if (Exit.isExit(effect)) return Effect.succeed(answer(effect as Exit.Exit<unknown, unknown>, coders, call))
-    const replied: Effect.Effect<Reply> = Effect.matchCause(effect, {
-      onSuccess: (value) => success(value, coders),
-      onFailure: (cause) => failed(cause, coders, call)
-    })
-    return Effect.updateContext(replied, () => context)
+  const handled = route.handler(payload.value) as Effect.Effect<unknown, unknown>
+  // A handler that is done already needs neither a context nor a place among those that run.
+  if (!ground.records && Exit.isExit(handled)) {
+    return Effect.succeed(answer(handled as Exit.Exit<unknown, unknown>, coders, call))
+  }
+  const replied: Effect.Effect<Reply> = Effect.matchCause(handled, {
+    onSuccess: (value) => success(value, coders),
+    onFailure: (cause) => failed(cause, coders, call)
+  })
+  return Effect.withFiber((fiber) => {
+    running.enter()
+    fiber.addObserver(running.leave)
+    const parent = parentOf(call)
+    const spanned = isSpanned(ground, parent)
+      ? Trace.around(() => replied, "server", call.service, call.method, parent)
+      : replied
+    return Effect.updateContext(spanned, () => contextOf(serving, parent))
   })
 }
 
 /** The road of every other kind of call. */
-const streamed = (
-  { coders, route }: Serving,
-  call: Call,
-  messages: Uint8Array | Stream.Stream<Uint8Array>,
-  base: Context.Context<never>
-): Stream.Stream<Reply> => {
-  const { method } = route
+const streamed = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Array>): Stream.Stream<Reply> => {
+  const { call, coders, ground, route } = serving
+  const { streamsIn, streamsOut } = route.method
   const payloads = decoded(messages, coders, call)
-  const invoke = (context: Context.Context<never>): Stream.Stream<Reply> => {
-    const run = (payload: unknown): Stream.Stream<unknown, unknown> => {
-      const result = route.handler(payload)
-      return method.streamsOut
-        ? result as Stream.Stream<unknown, unknown>
-        : Stream.fromEffect(result as Effect.Effect<unknown, unknown>)
-    }
-    const values = method.streamsIn
-      ? Stream.suspend(() => run(payloads))
-      : Stream.unwrap(Effect.map(first(payloads, call), run))
-    return values.pipe(
-      Stream.mapArray((chunk) => encoded(chunk, coders)),
-      Stream.takeUntil((reply) => !(reply instanceof Uint8Array)),
-      Stream.catchCause((cause) => Stream.succeed(failed(cause, coders, call))),
-      Stream.updateContext(() => context)
-    )
+  const run = (payload: unknown): Stream.Stream<unknown, unknown> => {
+    const result = route.handler(payload)
+    return streamsOut
+      ? result as Stream.Stream<unknown, unknown>
+      : Stream.fromEffect(result as Effect.Effect<unknown, unknown>)
   }
-  return Stream.unwrap(inContext(call, base, (context) => Effect.succeed(invoke(context))))
+  const values = streamsIn
+    ? Stream.suspend(() => run(payloads))
+    : Stream.unwrap(Effect.map(first(payloads, call), run))
+  const replies = values.pipe(
+    Stream.mapArray((chunk) => encoded(chunk, coders)),
+    Stream.takeUntil((reply) => !(reply instanceof Uint8Array)),
+    Stream.catchCause((cause) => Stream.succeed(failed(cause, coders, call)))
+  )
+  const parent = parentOf(call)
+  const spanned = isSpanned(ground, parent)
+    ? Stream.unwrap(Effect.map(
+      Trace.scoped("server", call.service, call.method, parent),
+      (span) => Stream.provideService(replies, Tracer.ParentSpan, span)
+    ))
+    : replies
+  return Stream.updateContext(spanned, () => contextOf(serving, parent))
 }
 
-/** Runs what answers a call in the context of its handler: the call, its deadline, its trace. */
-const inContext = <A>(
-  call: Call,
-  base: Context.Context<never>,
-  use: (context: Context.Context<never>) => Effect.Effect<A>
-): Effect.Effect<A> =>
-  Effect.withFiber((fiber) => {
-    let context = Context.add(base, CurrentCall, call)
-    if (call.timeout !== undefined) {
-      context = Context.add(context, CurrentDeadline, now(fiber.getRef(Clock.Clock)) + call.timeout)
-    }
-    const traceparent = call.headers["traceparent"]
-    const parent = traceparent === undefined ? undefined : Trace.parse(traceparent)
-    if (Trace.isRecording(fiber, parent)) {
-      return Trace.around(
-        (span) => use(Context.add(context, Tracer.ParentSpan, span)),
-        "server",
-        call.service,
-        call.method,
-        parent
-      )
-    }
-    return use(parent === undefined ? context : Context.add(context, Tracer.ParentSpan, parent))
-  })
+/** The span that the caller's side told of. */
+const parentOf = (call: Call): Tracer.ExternalSpan | undefined => {
+  const traceparent = call.headers["traceparent"]
+  return traceparent === undefined ? undefined : Trace.parse(traceparent)
+}
+
+const isSpanned = (ground: Ground, parent: Tracer.AnySpan | undefined): boolean =>
+  ground.records && parent?.sampled !== false
+
+/** The context of a handler: that of its layer, with the call, its deadline and its trace. */
+const contextOf = ({ call, ground }: Serving, parent: Tracer.AnySpan | undefined): Context.Context<never> => {
+  let context = Context.add(ground.context, CurrentCall, call)
+  if (call.timeout !== undefined) context = Context.add(context, CurrentDeadline, now(ground.clock) + call.timeout)
+  return parent === undefined ? context : Context.add(context, Tracer.ParentSpan, parent)
+}
 
 const answer = (exit: Exit.Exit<unknown, unknown>, coders: Coders, call: Call): Reply =>
   exit._tag === "Success" ? success(exit.value, coders) : failed(exit.cause, coders, call)

@@ -11,7 +11,7 @@ import type { Codec, CodecError } from "../Codec.ts"
 import type { Instance } from "../Registry.ts"
 import { CurrentDeadline, CurrentHeaders } from "../Rpc.ts"
 import * as RpcError from "../RpcError.ts"
-import type { Selector } from "../Selector.ts"
+import type { Selector, SelectorError } from "../Selector.ts"
 import type { Call, Connection, Failure, Reply, TransportError } from "../Transport.ts"
 import * as Attempts from "./attempts.ts"
 import type { Connections } from "./connections.ts"
@@ -24,6 +24,8 @@ export interface Road {
   readonly codec: Codec["Service"]
   readonly selector: Selector["Service"]
   readonly connections: Connections
+  /** Told of an instance that could not be reached. */
+  readonly doubt: (instance: Instance) => Effect.Effect<void>
   /** Milliseconds that a call may take where nobody set a deadline; of a stream, until it is under way. */
   readonly timeout: number
 }
@@ -62,35 +64,19 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
 }
 
 /** The same call as a part of a trace. */
-export const traced = (call: Call, span: Tracer.AnySpan): Call => ({
-  ...call,
-  headers: { ...call.headers, traceparent: Trace.format(span) }
+export const traced = ({ call, deadline }: Head, span: Tracer.AnySpan): Head => ({
+  call: { ...call, headers: { ...call.headers, traceparent: Trace.format(span) } },
+  deadline
 })
-
-/** The call with what is left of its time, if anything is. */
-export const left = <A, E>(
-  call: Call,
-  deadline: number,
-  use: (call: Call) => Effect.Effect<A, E>
-): Effect.Effect<A, E | RpcError.RpcError> =>
-  Effect.withFiber<A, E | RpcError.RpcError>((fiber) => {
-    const rest = deadline - now(fiber.getRef(Clock.Clock))
-    if (rest <= 0) return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
-    return use(call.timeout === undefined ? call : { ...call, timeout: rest })
-  })
 
 /** The instance for one attempt. Only the very first one may wait, for the service's list to be known. */
 export const lend = (
   line: Line,
-  call: Call,
-  deadline: number,
-  scope: Scope.Closeable,
+  { call, deadline }: Head,
+  lease: Scope.Scope,
   history: Attempts.History | undefined
-): Effect.Effect<Instance, RpcError.RpcError> => {
-  const selected = Effect.mapError(
-    Scope.provide(line.road.selector.select(line.service, Attempts.choice(history)), scope),
-    (cause) => RpcError.make("Unreachable", { ...facts(line), cause })
-  )
+): Effect.Effect<Instance, SelectorError | RpcError.RpcError> => {
+  const selected = line.road.selector.select(line.service, lease, Attempts.choice(history))
   if (line.known) return selected
   return Effect.tap(before(selected, call, deadline), () => {
     line.known = true
@@ -99,26 +85,19 @@ export const lend = (
 }
 
 /** The connection to an instance. Only dialling may wait. */
-export const connection = (
+export const dial = (
   line: Line,
-  call: Call,
-  deadline: number,
+  { call, deadline }: Head,
   address: string
-): Effect.Effect<Connection, RpcError.RpcError> => {
-  const connected = line.road.connections.get(address)
-  if (Exit.isExit(connected)) {
-    const exit = connected as Exit.Exit<Connection, TransportError>
-    if (exit._tag === "Success") return Effect.succeed(exit.value)
-  }
-  return before(Effect.mapError(connected, (error) => Attempts.fromTransport(error, call)), call, deadline)
-}
+): Effect.Effect<Connection, TransportError | RpcError.RpcError> =>
+  before(line.road.connections.get(address), call, deadline)
 
 /** Bounds what may wait before a transport bounds the call itself. Not for the hot path. */
-const before = <A>(
-  effect: Effect.Effect<A, RpcError.RpcError>,
+const before = <A, E>(
+  effect: Effect.Effect<A, E>,
   call: Call,
   deadline: number
-): Effect.Effect<A, RpcError.RpcError> =>
+): Effect.Effect<A, E | RpcError.RpcError> =>
   Effect.withFiber((fiber) =>
     Effect.timeoutOrElse(effect, {
       duration: Math.max(0, deadline - now(fiber.getRef(Clock.Clock))),
@@ -126,29 +105,64 @@ const before = <A>(
     })
   )
 
-/** A reply that is final. What the instance refused before any handler saw it is an error, and may be tried elsewhere. */
-export const accepted = (reply: Reply, call: Call): Effect.Effect<Reply, RpcError.RpcError> =>
-  reply instanceof Uint8Array || !isRefusal(reply)
-    ? Effect.succeed(reply)
-    : Effect.fail(Attempts.fromFailure(reply, call))
+/** What went wrong in an attempt, before or instead of a reply. */
+export type Fault = SelectorError | TransportError | RpcError.RpcError
 
-/** A wire that failed: its connection is forgotten. */
-export const broken = (
-  line: Line,
-  call: Call,
-  address: string,
-  connected: Connection,
-  error: TransportError
-): RpcError.RpcError => {
-  line.road.connections.drop(address, connected)
-  return Attempts.fromTransport(error, call)
+/** The same, as the caller is told of it. */
+export const explain = (line: Line, call: Call, fault: Fault): RpcError.RpcError => {
+  switch (fault._tag) {
+    case "RpcError":
+      return fault
+    case "TransportError":
+      return Attempts.fromTransport(fault, call)
+    case "SelectorError":
+      return RpcError.make("Unreachable", { ...facts(line), cause: fault })
+  }
 }
 
-/** What a lease closes with: a failure only where it speaks against the instance. */
-export const verdict = (exit: Exit.Exit<unknown, RpcError.RpcError>): Exit.Exit<unknown, unknown> => {
-  if (exit._tag === "Success") return Exit.void
+/** Whether the instance refused the call before any handler saw it, so that it may be tried elsewhere. */
+export const isRefusal = (reply: Failure): boolean =>
+  reply.status === "Unavailable" || reply.status === "Overloaded" || reply.status === "Unimplemented"
+
+/** Gives a lease back, with a failure only where it speaks against the instance. */
+export const giveBack = (lease: Scope.Closeable, exit: Exit.Exit<Reply | void, Fault>): Effect.Effect<void> =>
+  // Few strategies leave anything to be done.
+  lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, verdict(exit)) ?? Effect.void
+
+const verdict = (exit: Exit.Exit<Reply | void, Fault>): Exit.Exit<unknown, unknown> => {
+  if (exit._tag === "Success") {
+    const reply = exit.value
+    return reply === undefined || reply instanceof Uint8Array || !isRefusal(reply) || reply.status === "Unimplemented"
+      ? Exit.void
+      : Exit.fail(reply)
+  }
   const reason = exit.cause.reasons[0]
-  return reason?._tag === "Fail" && Attempts.isInstanceFault(reason.error) ? exit : Exit.void
+  return reason?._tag === "Fail" && reason.error._tag === "TransportError" && Attempts.isInstanceFault(reason.error)
+    ? exit
+    : Exit.void
+}
+
+/** Another attempt after one that failed, where there may be one. */
+export const again = <A, E>(
+  line: Line,
+  { call, deadline }: Head,
+  error: RpcError.RpcError,
+  instance: Instance | undefined,
+  history: Attempts.History | undefined,
+  attempt: (head: Head, history: Attempts.History) => Effect.Effect<A, E>
+): Effect.Effect<A, E | RpcError.RpcError> => {
+  // That nobody is left to ask says less than what those who were asked had said.
+  if (instance === undefined) return Effect.fail(history?.last ?? error)
+  const moved = Attempts.next(history, error, instance, line.method.idempotent)
+  const doubted = error.reason._tag === "Unreachable" || error.reason._tag === "Disconnected"
+    ? line.road.doubt(instance)
+    : Effect.void
+  return Effect.andThen(
+    doubted,
+    moved === undefined
+      ? Effect.fail(error)
+      : Effect.andThen(Attempts.wait(moved), left(call, deadline, (call) => attempt({ call, deadline }, moved)))
+  )
 }
 
 /** The value of a reply. */
@@ -172,6 +186,14 @@ export const failed = (line: Line, call: Call, reply: Failure): Effect.Effect<ne
 
 const facts = (line: Line) => ({ service: line.service, method: line.method.endpoint })
 
-/** Whether the instance refused the call before any handler saw it. */
-const isRefusal = (reply: Failure): boolean =>
-  reply.status === "Unavailable" || reply.status === "Overloaded" || reply.status === "Unimplemented"
+/** The call with what is left of its time, if anything is. */
+const left = <A, E>(
+  call: Call,
+  deadline: number,
+  use: (call: Call) => Effect.Effect<A, E>
+): Effect.Effect<A, E | RpcError.RpcError> =>
+  Effect.withFiber<A, E | RpcError.RpcError>((fiber) => {
+    const rest = deadline - now(fiber.getRef(Clock.Clock))
+    if (rest <= 0) return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
+    return use(call.timeout === undefined ? call : { ...call, timeout: rest })
+  })

@@ -1,17 +1,15 @@
 /**
- * What every selector does, whatever its strategy: keep the list of each service at hand, leave out who may not be
- * chosen, and tell the registry who could not be reached.
+ * What every selector does, whatever its strategy: keep the list of each service at hand, and leave out who may
+ * not be chosen.
  *
  * Once the list of a service is known, to select is to look into a map and to run the strategy; nothing is forked or
  * awaited.
  */
 import * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import { type Instance, Registry } from "../Registry.ts"
 import { NoInstance, RegistryFailed, type SelectOptions, Selector, SelectorError, type Strategy } from "../Selector.ts"
 import * as Listings from "./listings.ts"
@@ -30,18 +28,18 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
         services.set(service, choice)
         return choice
       })
-    const wait = (choice: Choice, options: SelectOptions | undefined) =>
+    const wait = (choice: Choice, lease: Scope.Scope, options: SelectOptions | undefined) =>
       Effect.andThen(
         Effect.mapError(choice.listing.ready, (cause) => registryFailed(choice.listing.service, cause)),
-        Effect.withFiber((fiber) => lend(registry, choice, options, fiber.context))
+        Effect.suspend(() => lend(choice, lease, options))
       )
 
     return Selector.of({
-      select: (service, options) =>
-        Effect.withFiber((fiber) => {
+      select: (service, lease, options) =>
+        Effect.suspend(() => {
           const choice = services.get(service)
-          if (choice === undefined) return Effect.flatMap(begin(service), (choice) => wait(choice, options))
-          return choice.listing.isCurrent ? lend(registry, choice, options, fiber.context) : wait(choice, options)
+          if (choice === undefined) return Effect.flatMap(begin(service), (choice) => wait(choice, lease, options))
+          return choice.listing.isCurrent ? lend(choice, lease, options) : wait(choice, lease, options)
         })
     })
   })
@@ -58,19 +56,15 @@ interface Choice {
 }
 
 const lend = (
-  registry: Registry["Service"],
   { listing, pick }: Choice,
-  options: SelectOptions | undefined,
-  context: Context.Context<never>
-): Effect.Effect<Instance, SelectorError, Scope.Scope> => {
+  lease: Scope.Scope,
+  options: SelectOptions | undefined
+): Effect.Effect<Instance, SelectorError> => {
   const list = listing.list ?? []
   const candidates = options === undefined ? list : eligible(list, options)
-  if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(listing.service, list.length)
-  const scope = Context.getUnsafe(context, Scope.Scope)
-  return Effect.tap(
-    pick(candidates, options?.key),
-    (instance) => Scope.addFinalizerExit(scope, (exit) => isFault(exit) ? registry.doubt(instance) : Effect.void)
-  )
+  return Arr.isReadonlyArrayNonEmpty(candidates)
+    ? pick(candidates, lease, options?.key)
+    : noInstance(listing.service, list.length)
 }
 
 const eligible = (list: ReadonlyArray<Instance>, options: SelectOptions): ReadonlyArray<Instance> => {
@@ -80,10 +74,6 @@ const eligible = (list: ReadonlyArray<Instance>, options: SelectOptions): Readon
   const fresh = kept.filter((instance) => !avoid.has(instance.id))
   return fresh.length === 0 ? kept : fresh
 }
-
-/** A caller that was interrupted says nothing about the instance. */
-const isFault = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)
 
 const noInstance = (service: string, excluded: number): Exit.Exit<never, SelectorError> =>
   Exit.fail(new SelectorError({ reason: new NoInstance({ service, excluded }) }))

@@ -47,43 +47,37 @@ const recorded = (
   fiber: Fiber.Fiber<unknown, unknown>,
   scope: Scope.Scope
 ): Effect.Effect<Line.Head> => {
-  const { call, deadline } = Line.head(line, fiber, true)
+  const head = Line.head(line, fiber, true)
   const parent = Trace.current(fiber)
-  if (Trace.isRecording(fiber, parent)) {
-    return Effect.map(
-      Scope.provide(Trace.scoped("client", call.service, call.method, parent), scope),
-      (span) => ({ call: Line.traced(call, span), deadline })
-    )
-  }
-  return Effect.succeed({ call: parent === undefined ? call : Line.traced(call, parent), deadline })
+  if (!Trace.isRecording(fiber, parent)) return Effect.succeed(parent === undefined ? head : Line.traced(head, parent))
+  const span = Trace.scoped("client", line.service, line.method.endpoint, parent)
+  return Effect.map(Scope.provide(span, scope), (span) => Line.traced(head, span))
 }
 
 /** What a stream of replies is while it runs. */
 interface Running {
   readonly line: Line.Line
-  readonly deadline: number
   readonly input: Input
   /** The lease of the instance that answers. */
   lease: Scope.Closeable
-  /** What the lease will close with. */
-  verdict: Exit.Exit<unknown, unknown>
+  /** What the lease is given back with. */
+  verdict: Exit.Exit<Reply | void, Line.Fault>
   /** Where the next chunk of replies comes from, once an instance answers. */
   pull: Pull.Pull<Chunk<Reply>, unknown> | undefined
 }
 
-const begin = (line: Line.Line, payload: unknown, { call, deadline }: Line.Head, scope: Scope.Scope) => {
+const begin = (line: Line.Line, payload: unknown, head: Line.Head, scope: Scope.Scope) => {
   const running: Running = {
     line,
-    deadline,
     input: makeInput(line, payload),
     lease: Scope.makeUnsafe(),
     verdict: Exit.void,
     pull: undefined
   }
   // The lease is no child of the scope: what went wrong downstream says nothing about the instance.
-  const close = Effect.suspend(() => Scope.close(running.lease, running.verdict))
+  const close = Effect.suspend(() => Line.giveBack(running.lease, running.verdict))
   const pull: Pull.Pull<Chunk<unknown>, unknown> = Effect.suspend(() =>
-    Effect.flatMap(running.pull ?? open(running, call, undefined), (chunk) => read(running, call, chunk))
+    Effect.flatMap(running.pull ?? open(running, head, undefined), (chunk) => read(running, head.call, chunk))
   )
   if (running.input.failure !== undefined) return Effect.succeed(Effect.fail(running.input.failure))
   return Effect.as(
@@ -98,33 +92,39 @@ const begin = (line: Line.Line, payload: unknown, { call, deadline }: Line.Head,
 /** Attempts until one has a first chunk of replies. */
 const open = (
   running: Running,
-  call: Call,
+  head: Line.Head,
   history: Attempts.History | undefined
 ): Pull.Pull<Chunk<Reply>, RpcError.RpcError> => {
-  const { deadline, input, line } = running
+  const { input, line } = running
+  const { call } = head
   const lease = running.lease = Scope.makeUnsafe()
+  running.verdict = Exit.void
   let instance: Instance | undefined
-  const attempt = Effect.flatMap(Line.lend(line, call, deadline, lease, history), (lent) => {
+  const attempt = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
     instance = lent
-    return Effect.flatMap(Line.connection(line, call, deadline, lent.address), (connected) => {
+    return Effect.flatMap(Line.dial(line, head, lent.address), (connected) => {
       const broken = (error: TransportError | Cause.Done) =>
         Cause.isDone(error) ? error : lost(running, call, lent.address, connected, error)
       return Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
         const replies = Effect.mapError(pull, broken)
         running.pull = replies
-        return Effect.tap(replies, ([first]) => Line.accepted(first, call))
+        return Effect.tap(replies, ([first]) => {
+          if (first instanceof Uint8Array || !Line.isRefusal(first)) return Effect.void
+          running.verdict = Exit.succeed(first)
+          return Effect.fail(Attempts.fromFailure(first, call))
+        })
       })
     })
   })
-  return Effect.catch(attempt, (error) => {
-    if (Cause.isDone(error)) return Effect.fail(error)
+  return Effect.catch(attempt, (fault) => {
+    if (Cause.isDone(fault)) return Effect.fail(fault)
     running.pull = undefined
-    if (instance === undefined) return Effect.fail(history?.last ?? error)
-    const moved = input.begun ? undefined : Attempts.next(history, error, instance, line.method.idempotent)
-    if (moved === undefined) return Effect.fail(error)
-    return Scope.close(lease, Line.verdict(Exit.fail(error))).pipe(
-      Effect.andThen(Attempts.wait(moved)),
-      Effect.andThen(Line.left(call, deadline, (call) => open(running, call, moved)))
+    const error = Line.explain(line, call, fault)
+    // A caller's own messages go out once.
+    if (input.begun) return Effect.fail(error)
+    return Effect.andThen(
+      Line.giveBack(lease, running.verdict),
+      Line.again(line, head, error, instance, history, (head, history) => open(running, head, history))
     )
   })
 }
@@ -197,7 +197,7 @@ const lost = (
   connected: Connection,
   error: TransportError
 ): RpcError.RpcError => {
-  const failure = Line.broken(running.line, call, address, connected, error)
-  running.verdict = Line.verdict(Exit.fail(failure))
-  return failure
+  running.line.road.connections.drop(address, connected)
+  running.verdict = Exit.fail(error)
+  return Attempts.fromTransport(error, call)
 }

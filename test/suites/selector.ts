@@ -30,7 +30,6 @@ export interface Dictated {
   readonly tell: (...list: ReadonlyArray<Instance>) => Effect.Effect<void>
   /** Ends the watch with a failure. */
   readonly fail: Effect.Effect<void>
-  readonly doubted: ReadonlyArray<string>
   readonly watches: () => number
 }
 
@@ -48,7 +47,7 @@ export const withSelector = <A, E>(
 export const pick = (options?: SelectOptions): Effect.Effect<string, SelectorError, Selector> =>
   Effect.scoped(Effect.gen(function*() {
     const selector = yield* Selector
-    const lent = yield* selector.select("orders", options)
+    const lent = yield* selector.select("orders", yield* Effect.scope, options)
     return lent.id
   }))
 
@@ -101,9 +100,9 @@ export const selectorSuite = (name: string, layer: Layer.Layer<Selector, never, 
       Effect.gen(function*() {
         const selector = yield* Selector
         yield* registry.tell(instance("a", { version: "1" }))
-        assert.strictEqual((yield* selector.select("orders")).version, "1")
+        assert.strictEqual((yield* selector.select("orders", yield* Effect.scope)).version, "1")
         yield* registry.tell(instance("a", { version: "2" }))
-        assert.strictEqual((yield* selector.select("orders")).version, "2")
+        assert.strictEqual((yield* selector.select("orders", yield* Effect.scope)).version, "2")
       }))
 
     law("lends none of those to be avoided while another is left", (registry) =>
@@ -180,19 +179,6 @@ export const selectorSuite = (name: string, layer: Layer.Layer<Selector, never, 
         assert.strictEqual(yield* pick(), "b")
       }))
 
-    law("tells the registry who could not be reached, and nobody else", (registry) =>
-      Effect.gen(function*() {
-        const selector = yield* Selector
-        yield* registry.tell(instance("a"))
-        for (const exit of [Exit.void, Exit.interrupt(), Exit.fail("refused")]) {
-          const scope = yield* Scope.make()
-          yield* Scope.provide(selector.select("orders"), scope)
-          assert.deepStrictEqual(registry.doubted, [])
-          yield* Scope.close(scope, exit)
-        }
-        assert.deepStrictEqual(registry.doubted, ["a"])
-      }))
-
     law("can be interrupted while it waits", (registry) =>
       Effect.gen(function*() {
         const waiting = yield* Effect.forkChild(pick(), { startImmediately: true })
@@ -207,7 +193,6 @@ export const selectorSuite = (name: string, layer: Layer.Layer<Selector, never, 
 
 const dictate = (): readonly [Registry["Service"], Dictated] => {
   const lists = Effect.runSync(Queue.unbounded<Exit.Exit<ReadonlyArray<Instance>, RegistryError>>())
-  const doubted: Array<string> = []
   let watches = 0
   let told = 0
   let asked = 0
@@ -225,7 +210,7 @@ const dictate = (): readonly [Registry["Service"], Dictated] => {
       return Stream.fromEffectRepeat(next)
     },
     services: Stream.never,
-    doubt: ({ id }) => Effect.sync(() => void doubted.push(id))
+    doubt: () => Effect.void
   })
   const offer = (list: Exit.Exit<ReadonlyArray<Instance>, RegistryError>) => {
     told++
@@ -240,5 +225,5 @@ const dictate = (): readonly [Registry["Service"], Dictated] => {
     })
   const reason = new RegistryUnavailable({ registry: "dictated", problem: "told to fail" })
   const fail = Effect.sync(() => offer(Exit.fail(new RegistryError({ reason }))))
-  return [registry, { tell, fail, doubted, watches: () => watches }]
+  return [registry, { tell, fail, watches: () => watches }]
 }
