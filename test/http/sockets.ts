@@ -33,11 +33,9 @@ export const serve = (
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.gen(function*() {
     const names = Object.keys(exchanges)
+    const listeners = new Map(names.map((service) => [service, { service, exchange: exchanges[service] }]))
     const lane = Server.make({
-      find: (named) => {
-        const service = named === "" ? names[0] : named
-        return service in exchanges ? { service, exchange: exchanges[service] } : undefined
-      },
+      find: (service) => listeners.get(service === "" ? names[0] : service),
       services: () => names,
       answer: Answering.make(yield* Effect.context<never>(), yield* Wheel.make),
       maxMessage: 4 * 1024 * 1024,

@@ -22,7 +22,10 @@ export interface Listener {
 
 /** What the lane needs. */
 export interface Options {
-  /** Who answers a call. One that names no service, `""`, goes to the only service there is, or the one it must mean. */
+  /**
+   * Who answers a call: the same object for as long as its service is there. One that names no service, `""`, goes to
+   * the only one there is, or the one it must mean.
+   */
   readonly find: (service: string, method: string) => Listener | undefined
   /** The names that are answered for. */
   readonly services: () => ReadonlyArray<string>
@@ -86,7 +89,11 @@ export const make = (options: Options): Server => {
       // Nobody knows how far the handler came, and any answer would claim to.
       else socket.destroy()
     })
-    if (fiber !== undefined) running = hold(calls, socket, to.service, fiber)
+    if (fiber === undefined) return
+    running = hold(calls, socket, to.service, fiber)
+    // Either may have come about while the fiber took its first steps.
+    if (options.find(to.service, call.method) !== to) evict(running)
+    else if (socket.destroyed) fiber.interruptUnsafe()
   }
   return {
     request: (request, response) => {
@@ -102,9 +109,7 @@ export const make = (options: Options): Server => {
     },
     evict: (service) => {
       for (const running of calls.running) {
-        if (running.service !== service) continue
-        running.evicted = true
-        running.fiber.interruptUnsafe()
+        if (running.service === service) evict(running)
       }
     }
   }
@@ -155,7 +160,10 @@ const hold = (calls: Calls, socket: Socket, service: string, fiber: Fiber.Fiber<
     here.delete(running)
     calls.running.delete(running)
   })
-  // It may have gone while the fiber took its first steps.
-  if (socket.destroyed) fiber.interruptUnsafe()
   return running
+}
+
+const evict = (running: Running): void => {
+  running.evicted = true
+  running.fiber.interruptUnsafe()
 }
