@@ -4,6 +4,7 @@
  * No bytes are copied and no socket is opened, and yet every law of a transport holds, deadlines and cancelling
  * included: what a program does over this one, it does over the wire.
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,6 +20,7 @@ import {
   ConnectionLost,
   type Exchange,
   failure,
+  isFailure,
   NotConnected,
   type Reply,
   Transport,
@@ -54,7 +56,7 @@ export const make: Effect.Effect<Transport["Service"], never, Scope.Scope> = Eff
       const listener = listeners.get(address)
       if (listener === undefined) return yield* notConnected(address)
       const here = yield* Effect.acquireRelease(Effect.sync(makeEnd), (here) => Effect.sync(() => end(here, address)))
-      return connection(listener, here, answer, () => listeners.has(address))
+      return connection(listener, here, answer)
     })
 
   return Transport.of({ connect, listen })
@@ -70,8 +72,8 @@ export const MemoryTransportLive: Layer.Layer<Transport> = layer
 
 /** One end of a wire: what runs over it, and whether it still stands. */
 interface End {
-  /** The unary calls that run. */
-  readonly fibers: Set<Fiber.Fiber<Reply>>
+  /** The unary calls under way, each as what loses it. */
+  readonly calls: Set<() => void>
   readonly closed: Deferred.Deferred<never, TransportError>
 }
 
@@ -81,49 +83,97 @@ interface Listener extends End {
   readonly exchange: Exchange
 }
 
-const makeEnd = (): End => ({ fibers: new Set(), closed: Deferred.makeUnsafe() })
+const makeEnd = (): End => ({ calls: new Set(), closed: Deferred.makeUnsafe() })
 
 const end = (self: End, address: string): void => {
-  for (const fiber of self.fibers) fiber.interruptUnsafe()
-  Deferred.doneUnsafe(self.closed, Exit.fail(lost(address)))
+  Deferred.doneUnsafe(self.closed, lost(address))
+  for (const lose of self.calls) lose()
 }
 
-const lost = (address: string) => new TransportError({ reason: new ConnectionLost({ address }) })
+const lost = (address: string) => Exit.fail(new TransportError({ reason: new ConnectionLost({ address }) }))
 
 const notConnected = (address: string) => Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
 
-const connection = (
-  there: Listener,
-  here: End,
-  answer: Answering.Answer,
-  isOpen: () => boolean
-): Connection => {
-  const { address, exchange, service } = there
-  const unknown = (call: Call) => failure("Unimplemented", `${call.service} is not served at ${address}`)
-  const closed = Effect.raceFirst(Deferred.await(there.closed), Deferred.await(here.closed))
+const connection = (there: Listener, here: End, answer: Answering.Answer): Connection => {
+  const { address, service } = there
+  const refusal = (call: Call) =>
+    Deferred.isDoneUnsafe(there.closed) || Deferred.isDoneUnsafe(here.closed)
+      ? notConnected(address)
+      : call.service !== service
+      ? Effect.succeed(failure("Unimplemented", `${call.service} is not served at ${address}`))
+      : undefined
   return {
     closed: Effect.ignore(Deferred.await(there.closed)),
     unary: (call, message) =>
       Effect.callback<Reply, TransportError>((resume) => {
-        if (!isOpen()) return resume(notConnected(address))
-        if (call.service !== service) return resume(Effect.succeed(unknown(call)))
-        const running: { fiber?: Fiber.Fiber<Reply> } = {}
-        const fiber = answer(exchange, call, message, (reply) => {
-          if (running.fiber !== undefined) { for (const { fibers } of [here, there]) fibers.delete(running.fiber) }
-          resume(reply === undefined ? Effect.fail(lost(address)) : Effect.succeed(reply))
-        })
-        if (fiber === undefined) return
-        running.fiber = fiber
-        for (const { fibers } of [here, there]) fibers.add(fiber)
-        return Effect.sync(() => fiber.interruptUnsafe())
+        const refused = refusal(call)
+        return refused === undefined ? unary(there, here, answer, call, message, resume) : resume(refused)
       }),
     stream: (call, messages) =>
-      Stream.suspend((): Stream.Stream<Reply, TransportError> => {
-        if (!isOpen()) return Stream.fromEffect(notConnected(address))
-        if (call.service !== service) return Stream.succeed(unknown(call))
-        return exchange.stream(call, messages).pipe(Stream.interruptWhen(closed), expiring(call))
+      Stream.suspend(() => {
+        const refused = refusal(call)
+        return refused === undefined ? stream(there, here, call, messages) : Stream.fromEffect(refused)
       })
   }
+}
+
+/** One call in a fiber of its own. Returns what interrupts it. */
+const unary = (
+  there: Listener,
+  here: End,
+  answer: Answering.Answer,
+  call: Call,
+  message: Uint8Array,
+  resume: (reply: Effect.Effect<Reply, TransportError>) => void
+): Effect.Effect<void> => {
+  let fiber: Fiber.Fiber<Reply> | undefined
+  let over = false
+  const finish = () => {
+    over = true
+    here.calls.delete(lose)
+    there.calls.delete(lose)
+  }
+  const interrupt = () => {
+    finish()
+    fiber?.interruptUnsafe()
+  }
+  const lose = () => {
+    interrupt()
+    resume(lost(there.address))
+  }
+  here.calls.add(lose)
+  there.calls.add(lose)
+  fiber = answer(there.exchange, call, message, (reply) => {
+    finish()
+    resume(reply === undefined ? lost(there.address) : Effect.succeed(reply))
+  })
+  // A handler may end its own service before it has returned for the first time.
+  if (over) fiber?.interruptUnsafe()
+  return Effect.sync(interrupt)
+}
+
+/** One call on the fiber of who pulls the replies. */
+const stream = (
+  { address, closed, exchange }: Listener,
+  here: End,
+  call: Call,
+  messages: Uint8Array | Stream.Stream<Uint8Array>
+): Stream.Stream<Reply, TransportError> => {
+  // What kills the messages is the caller's own affair, and is not shown to the handler.
+  const died = Deferred.makeUnsafe<never>()
+  const guarded = messages instanceof Uint8Array ? messages : Stream.catchCause(
+    messages,
+    (cause) => Stream.fromEffect(Effect.andThen(Deferred.failCause(died, cause), Effect.never))
+  )
+  const over = Effect.raceAllFirst([Deferred.await(closed), Deferred.await(here.closed), Deferred.await(died)])
+  return Stream.suspend(() => exchange.stream(call, guarded)).pipe(
+    Stream.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Stream.fromEffect(lost(address)) : Stream.succeed(Answering.defect(cause))
+    ),
+    Stream.takeUntil(isFailure),
+    Stream.interruptWhen(over),
+    expiring(call)
+  )
 }
 
 /** Ends a stream of replies when the deadline of its call has passed. */

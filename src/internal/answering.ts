@@ -28,7 +28,7 @@ export const make = (context: Context.Context<never>, wheel: Wheel): Answer => {
   // Whoever started the server is no part of the traces of its calls.
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   return (exchange, call, message, reply) => {
-    const fiber = fork(exchange.unary(call, message))
+    const fiber = fork(Effect.suspend(() => exchange.unary(call, message)))
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) {
       reply(outcome(exit))

@@ -24,7 +24,7 @@ import {
   TransportError
 } from "../../Transport.ts"
 import type { Entry, Wheel } from "../wheel.ts"
-import { Flag, maxPing, readU32, toStatus, Type, window } from "./frames.ts"
+import { Flag, headSize, maxPing, readU32, toStatus, Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
 import * as Reader from "./reader.ts"
@@ -52,6 +52,7 @@ export interface Client extends Connection {
 export const make = (socket: Socket, head: Buffer, options: Options): Client => {
   const { address, maxCalls, maxMessage, wheel } = options
   const writer = Writer.make(socket)
+  const gate = Outlet.gate(socket)
   const routes = Routes.make(writer)
   const slots: Array<Slot | undefined> = []
   const free: Array<number> = []
@@ -126,8 +127,9 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
     })
 
   const stream: Connection["stream"] = (call, messages) =>
+    // Uninterruptible, so that no call is opened without the finalizer that cancels it.
     Stream.fromChannel(Channel.fromTransform((_, scope) =>
-      Effect.withFiber((fiber) => {
+      Effect.uninterruptible(Effect.withFiber((fiber) => {
         const single = messages instanceof Uint8Array
         const refused = refusal(single ? messages.length : 0) ?? routes.refusal(call, options)
         if (refused !== undefined) return refused
@@ -138,7 +140,9 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
           },
           keep: (reply) => reply instanceof Uint8Array ? Buffer.from(reply) : reply
         })
-        const pump = single ? undefined : makePump(socket, writer, messages, fiber, options, inbox, () => drop())
+        const pump = single
+          ? undefined
+          : makePump(Outlet.make(socket, gate, 0), writer, messages, fiber, options, inbox, () => drop())
         let entry: Entry | undefined
         const over = () => {
           if (entry !== undefined) wheel.remove(entry)
@@ -175,12 +179,13 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
         pump?.start(id)
         send(id, call, Flag.Stream | (single ? Flag.Last : 0), single ? messages : undefined)
         return Effect.as(Scope.addFinalizer(scope, Effect.sync(drop)), inbox.pull)
-      })
+      }))
     ))
 
+  const lost = (cause: Error | undefined) =>
+    new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
   const fail = (cause: Error | undefined) => {
-    const reason = new ConnectionLost(cause === undefined ? { address } : { address, cause })
-    const error = new TransportError({ reason })
+    const error = lost(cause)
     leaving = true
     for (let id = 0; id < slots.length; id++) release(id)?.lost(error)
     Deferred.doneUnsafe(closed, Exit.void)
@@ -203,24 +208,35 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
             ? frames.garbage("A failure without a status")
             : release(id)?.end(readFailure(flags, bytes, start, end))
         case Type.Credit:
-          return slots[id]?.credit?.(readU32(bytes, start))
+          return end - start === 4
+            ? slots[id]?.credit?.(readU32(bytes, start))
+            : frames.garbage("Credit that is no number")
         case Type.Ping:
-          return end - start > maxPing ? undefined : writer.bytes(Type.Pong, 0, id, bytes.subarray(start, end))
+          // Who does not read what we write is not answered either: pongs would pile up here.
+          return end - start > maxPing || socket.writableNeedDrain
+            ? undefined
+            : writer.bytes(Type.Pong, 0, id, bytes.subarray(start, end))
         case Type.Pong:
           return
         case Type.GoAway:
           leaving = true
           return pending() === 0 ? void socket.end() : undefined
+        case Type.Lost:
+          return release(id)?.lost(lost(new Error("the handler was stopped")))
         default:
           return frames.garbage(`A frame of the unknown type ${type}`)
       }
     },
-    oversized: (_type, id, size) => {
+    oversized: (type, flags, id, size) => {
+      const problem = failure("Malformed", `A reply of ${size} bytes is over the limit of ${maxMessage}`)
+      if (type === Type.Failure || (type === Type.Message && (flags & Flag.Last) !== 0)) {
+        return release(id)?.end(problem)
+      }
+      if (type !== Type.Message) return frames.garbage(`A frame of the type ${type} and ${size} bytes`)
       const slot = slots[id]
       if (slot === undefined) return
-      slots[id] = abandoned
-      writer.frame(Type.Cancel, 0, id)
-      slot.end(failure("Malformed", `A reply of ${size} bytes is over the limit of ${maxMessage}`))
+      abandon(id, slot)
+      slot.end(problem)
     },
     settled: () => {
       for (const inbox of touched) inbox.settle()
@@ -231,7 +247,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
       socket.destroy()
     }
   }
-  const read = Reader.make(maxMessage + 64, frames)
+  const read = Reader.make(headSize - 4 + maxMessage, frames)
   socket.on("data", read)
   socket.on("error", (error) => {
     problem ??= error
@@ -240,9 +256,9 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
   socket.on("close", () => fail(problem))
   if (head.length > 0) read(head)
   const close = Effect.sync(() => {
-    writer.flush()
     fail(undefined)
-    socket.destroySoon()
+    // At once: a server that does not read would keep what waits for it, and the socket, for ever.
+    socket.destroy()
   })
   return { unary, stream, closed: Deferred.await(closed), pending, total: () => total, close }
 }
@@ -285,7 +301,7 @@ const readFailure = (flags: number, bytes: Buffer, start: number, end: number): 
 
 /** Pulls the caller's messages once the server asks for them, in a fiber of its own. */
 const makePump = (
-  socket: Socket,
+  outlet: Outlet.Outlet,
   writer: Writer.Writer,
   messages: Stream.Stream<Uint8Array>,
   caller: Fiber.Fiber<unknown, unknown>,
@@ -293,7 +309,6 @@ const makePump = (
   inbox: Inbox,
   drop: () => void
 ) => {
-  const outlet = Outlet.make(socket, 0)
   const context = caller.context
   let id = 0
   let fiber: Fiber.Fiber<void, Oversized> | undefined

@@ -6,7 +6,7 @@
  * ```
  *
  * The client numbers its calls and may use a number again once the server has ended the call, which it does exactly
- * once, with `End`, with `Failure` or with a `Message` that is the last. The id of a `Route` is the number that later
+ * once, with `End`, `Failure`, `Lost` or a `Message` that is the last. The id of a `Route` is the number that later
  * `Open` frames know a service, a method and a content type by.
  *
  * | type    | from   | behind the id                                                                             |
@@ -21,6 +21,7 @@
  * | Ping    | both   | anything, at most 64 bytes                                                                |
  * | Pong    | both   | the same                                                                                  |
  * | GoAway  | server | nothing: no new calls over this connection                                                |
+ * | Lost    | server | nothing: the handler was stopped before it had replied; it may have done its work         |
  */
 import type { Status } from "../../Transport.ts"
 
@@ -40,7 +41,8 @@ export const Type = {
   Credit: 7,
   Ping: 8,
   Pong: 9,
-  GoAway: 10
+  GoAway: 10,
+  Lost: 11
 } as const
 
 export const Flag = {

@@ -9,13 +9,51 @@ export interface Outlet {
   /** More may be sent. */
   readonly credit: (bytes: number) => void
   /** Sends a chunk, one `write` a message, and completes when the next chunk may come. */
-  readonly send: <A>(chunk: ReadonlyArray<A>, size: (message: A) => number, write: (message: A) => void) => Effect.Effect<
+  readonly send: <A>(
+    chunk: ReadonlyArray<A>,
+    size: (message: A) => number,
+    write: (message: A) => void
+  ) => Effect.Effect<
     void
   >
 }
 
+/** Those who wait for a socket to take bytes again: in turn, and on one listener however many they are. */
+export interface Gate {
+  readonly wait: (step: () => void) => void
+  readonly leave: (step: () => void) => void
+}
+
+/** The gate of a socket. */
+export const gate = (socket: Socket): Gate => {
+  const waiting = new Set<() => void>()
+  let listening = false
+  const listen = () => {
+    if (listening) return
+    listening = true
+    socket.once("drain", pass)
+  }
+  const pass = () => {
+    listening = false
+    for (const step of waiting) {
+      if (socket.writableNeedDrain) return listen()
+      waiting.delete(step)
+      step()
+    }
+  }
+  return {
+    wait: (step) => {
+      waiting.add(step)
+      listen()
+    },
+    leave: (step) => {
+      waiting.delete(step)
+    }
+  }
+}
+
 /** An outlet with so much credit to begin with. */
-export const make = (socket: Socket, initial: number): Outlet => {
+export const make = (socket: Socket, gate: Gate, initial: number): Outlet => {
   let available = initial
   let waiting: (() => void) | undefined
 
@@ -34,8 +72,8 @@ export const make = (socket: Socket, initial: number): Outlet => {
       const step = () => {
         // The frames of others come in between: what waits here is the reader of this stream, or the whole socket.
         if (socket.writableNeedDrain && !socket.destroyed) {
-          socket.once("drain", step)
           waiting = undefined
+          gate.wait(step)
         } else if (proceed()) {
           waiting = undefined
           resume(Effect.void)
@@ -46,7 +84,7 @@ export const make = (socket: Socket, initial: number): Outlet => {
       step()
       return Effect.sync(() => {
         waiting = undefined
-        socket.removeListener("drain", step)
+        gate.leave(step)
       })
     })
   }

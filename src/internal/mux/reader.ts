@@ -10,7 +10,7 @@ export interface Frames {
   /** A whole frame; what is its own lies in `bytes` from `start` to `end`. */
   readonly frame: (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number) => void
   /** A frame of so many bytes that is over the limit. Its bytes are skipped. */
-  readonly oversized: (type: number, id: number, size: number) => void
+  readonly oversized: (type: number, flags: number, id: number, size: number) => void
   /** All frames of one read have been told of. */
   readonly settled: () => void
   /** These are no frames. */
@@ -48,7 +48,7 @@ export const make = (maxFrame: number, frames: Frames): (chunk: Buffer) => boole
       return 0
     }
     if (length <= maxFrame) return length + 4
-    frames.oversized(bytes[at + 4], readU32(bytes, at + 6), length)
+    frames.oversized(bytes[at + 4], bytes[at + 5], readU32(bytes, at + 6), length)
     skipping = length + 4
     return 0
   }

@@ -40,6 +40,7 @@ export interface Server {
 /** Serves a connection until it ends. `head` is what was read beyond the handshake. */
 export const make = (socket: Socket, head: Buffer, options: Options): Server => {
   const writer = Writer.make(socket)
+  const gate = Outlet.gate(socket)
   const routes = new Map<number, Route>()
   const calls = new Map<number, Running>()
   const touched: Array<Inbox> = []
@@ -54,10 +55,10 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
     if (reply instanceof Uint8Array) writer.bytes(Type.Message, Flag.Last, id, reply)
     else if (reply !== undefined) writer.failure(id, reply)
     else if (running?.cancelled === true) writer.frame(Type.End, 0, id)
-    else writer.failure(id, interrupted)
+    else writer.frame(Type.Lost, 0, id)
     congested()
   }
-  // A client that sends calls and reads no replies is not read from either.
+  // A client that makes us write and reads nothing of it is not read from either.
   const congested = () => {
     if (socket.writableLength < 4 * options.maxMessage || socket.isPaused()) return
     socket.pause()
@@ -66,8 +67,10 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
 
   const open = (flags: number, id: number, bytes: Buffer, start: number, end: number) => {
     const opened = head_(flags, bytes, start, end, routes, options.maxHeaders)
-    if (opened === undefined || calls.has(id)) return garbage()
+    if (opened === undefined || calls.has(id) || socket.destroyed) return garbage()
+    if ("status" in opened) return writer.failure(id, opened)
     const { body, call } = opened
+    if (end - body > options.maxMessage) return frames.oversized(Type.Open, flags, id, end - body)
     if (calls.size >= options.maxCalls) {
       return writer.failure(id, failure("Overloaded", `This connection has ${calls.size} calls under way`))
     }
@@ -78,18 +81,20 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
     const last = (flags & Flag.Last) !== 0
     if (last && (flags & Flag.Stream) === 0) {
       const fiber = options.answer(exchange, call, bytes.subarray(body, end), (value) => reply(id, value))
-      if (fiber !== undefined) calls.set(id, {
-        service: call.service,
-        cancelled: false,
-        interrupt: () => fiber.interruptUnsafe()
-      })
+      if (fiber !== undefined) {
+        calls.set(id, {
+          service: call.service,
+          cancelled: false,
+          interrupt: () => fiber.interruptUnsafe()
+        })
+      }
     } else {
       stream(exchange, call, id, last ? bytes.subarray(body, end) : undefined)
     }
   }
 
   const stream = (exchange: Exchange, call: Call, id: number, message: Buffer | undefined) => {
-    const outlet = Outlet.make(socket, window)
+    const outlet = Outlet.make(socket, gate, window)
     const inbox: Inbox | undefined = message === undefined
       ? Mailbox.make({
         initial: 0,
@@ -146,6 +151,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
         case Type.Message: {
           const inbox = calls.get(id)?.inbox
           if (inbox === undefined) return
+          if (end - start > options.maxMessage) return frames.oversized(type, flags, id, end - start)
           if (!inbox.offer(bytes.subarray(start, end), end - start)) return garbage()
           if ((flags & Flag.Last) !== 0) inbox.end(Mailbox.done)
           return void touched.push(inbox)
@@ -175,7 +181,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
           return garbage()
       }
     },
-    oversized: (type, id, size) => {
+    oversized: (type, _flags, id, size) => {
       const problem = failure("Malformed", `A message of ${size} bytes is over the limit of ${options.maxMessage}`)
       const running = calls.get(id)
       if (type === Type.Open && running === undefined) return writer.failure(id, problem)
@@ -185,6 +191,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
     settled: () => {
       for (const inbox of touched) inbox.settle()
       touched.length = 0
+      congested()
     },
     garbage
   }
@@ -226,11 +233,9 @@ const sizeOf = (reply: Reply): number => reply instanceof Uint8Array ? reply.len
 const ending = (cause: Cause.Cause<never>): Failure | undefined =>
   Cause.hasInterruptsOnly(cause) ? undefined : defect(cause)
 
-const interrupted = failure("Defect", "The handler was interrupted")
-
 const noHeaders: Call["headers"] = Object.freeze({})
 
-/** The head of a call, and where its message starts. */
+/** The head of a call, and where its message starts; a failure where we take no such call. */
 const head_ = (
   flags: number,
   bytes: Buffer,
@@ -238,7 +243,7 @@ const head_ = (
   end: number,
   routes: ReadonlyMap<number, Route>,
   maxHeaders: number
-): { readonly call: Call; readonly body: number } | undefined => {
+): { readonly call: Call; readonly body: number } | Failure | undefined => {
   const timed = (flags & Flag.Time) !== 0
   const headed = (flags & Flag.Headers) !== 0
   let body = start + 4 + (timed ? 4 : 0) + (headed ? 4 : 0)
@@ -249,7 +254,8 @@ const head_ = (
   let headers: Call["headers"] | undefined = noHeaders
   if (headed) {
     const size = readU32(bytes, body - 4)
-    if (size > maxHeaders || body + size > end) return undefined
+    if (body + size > end) return undefined
+    if (size > maxHeaders) return failure("Malformed", `Headers of ${size} bytes are over the limit of ${maxHeaders}`)
     headers = readHeaders(bytes, body, body + size)
     if (headers === undefined) return undefined
     body += size

@@ -57,7 +57,7 @@ export const make = (socket: Socket): Writer => {
     if (used + size > slab.length) {
       flush()
       if (used + size > slab.length) {
-        slab = Buffer.allocUnsafeSlow(slabSize)
+        slab = Buffer.allocUnsafeSlow(Math.max(slabSize, size))
         sent = used = 0
       }
     }
@@ -129,7 +129,7 @@ export const make = (socket: Socket): Writer => {
     writeU32(slab, next, route)
     next += 4
     if (timeout !== undefined) {
-      writeU32(slab, next, Math.min(0xffffffff, Math.ceil(timeout)))
+      writeU32(slab, next, Math.min(0xffffffff, Math.max(0, Math.ceil(timeout))))
       next += 4
     }
     if (headers !== undefined) {
