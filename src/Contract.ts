@@ -133,7 +133,14 @@ export interface Service<in out Self, in out Name extends string, in out M exten
   readonly key: Name
 }
 
-/** Declares a contract: `class Orders extends Contract.Service<Orders>()("orders", { … }) {}`. */
+/**
+ * Declares a contract: `class Orders extends Contract.Service<Orders>()("orders", { … }) {}`.
+ *
+ * **Details**
+ *
+ * The version is told to others with each instance. It is `latest` where none is given: watchers of Go Micro overlook
+ * instances without one.
+ */
 export const Service =
   <Self>() =>
   <const Name extends string, const M extends Methods>(
@@ -141,7 +148,7 @@ export const Service =
     methods: M,
     options?: { readonly version?: string | undefined }
   ): Service<Self, Name, M> =>
-    Object.assign(Context.Service<Self, Procedures<M>>()(name), { methods, version: options?.version ?? "" })
+    Object.assign(Context.Service<Self, Procedures<M>>()(name), { methods, version: options?.version ?? "latest" })
 
 /** The name of a method on the wire: its own, else `Orders.place` for method `place` of `acme.orders`. */
 export const endpoint = (service: string, name: string, definition: Method<Side, Side, Wire>): string => {

@@ -1,7 +1,7 @@
 /**
  * A method as both ends of the wire use it: its names, its kind, and its coders.
  */
-import type { Coder, Codec, Format, Wire } from "../Codec.ts"
+import type { Codec, Coder, Format, Wire } from "../Codec.ts"
 import * as Contract from "../Contract.ts"
 
 // Erased on purpose: a contract's methods are of many types, and each is used with its own.
