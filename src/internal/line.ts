@@ -69,13 +69,19 @@ export const traced = ({ call, deadline }: Head, span: Tracer.AnySpan): Head => 
   deadline
 })
 
-/** The instance for one attempt. Only the very first one may wait, for the service's list to be known. */
+/**
+ * The instance for one attempt. Only the very first one may wait, for the service's list to be known. Nobody is lent to
+ * a call that has no time left: its handler would run for nobody.
+ */
 export const lend = (
   line: Line,
   { call, deadline }: Head,
   lease: Scope.Scope,
   history: Attempts.History | undefined
 ): Effect.Effect<Instance, SelectorError | RpcError.RpcError> => {
+  if (call.timeout !== undefined && call.timeout <= 0) {
+    return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
+  }
   const selected = line.road.selector.select(line.service, lease, Attempts.choice(history))
   if (line.known) return selected
   return Effect.tap(before(selected, call, deadline), () => {
