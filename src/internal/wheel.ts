@@ -14,8 +14,8 @@ export interface Entry {
   readonly expire: () => void
   bucket: Array<Entry> | undefined
   index: number
-  /** Turns of the wheel still to go. */
-  rounds: number
+  /** The tick that it expires at, counted from when the wheel began to turn. */
+  readonly due: number
 }
 
 export interface Wheel {
@@ -27,6 +27,9 @@ export interface Wheel {
 /** Milliseconds a tick, and buckets a turn: 4 s to come round, so that the usual deadline needs one round. */
 const tick = 4
 const size = 1024
+
+/** The tick of what never expires. */
+const farthest = 2 ** 50
 
 /** A wheel that stops with the scope. */
 export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(function*() {
@@ -40,6 +43,8 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
 
   const advance = () => {
     const target = Math.floor((now(clock) - origin) / tick)
+    // After a long stop one turn is enough: it sees every bucket, and all in it that is due.
+    position = Math.max(position, target - size)
     while (position < target && count > 0) turn(buckets[++position % size])
     position = target
   }
@@ -47,8 +52,7 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
     // Backwards, since removal puts the last entry in the place of the one removed.
     for (let index = bucket.length - 1; index >= 0; index--) {
       const entry = bucket[index]
-      if (entry === undefined) continue
-      if (entry.rounds-- > 0) continue
+      if (entry === undefined || entry.due > position) continue
       remove(entry)
       entry.expire()
     }
@@ -64,18 +68,18 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
   yield* Effect.addFinalizer(() => Effect.sync(() => spinning?.interruptUnsafe()))
 
   const add = (millis: number, expire: () => void): Entry => {
-    // A running wheel stands somewhere between two ticks: one more keeps a deadline from being early.
-    let ticks = Math.max(1, Math.ceil(millis / tick)) + 1
     count++
     if (!turning) {
       turning = true
       position = 0
       origin = now(clock)
-      ticks--
       spinning = Effect.runForkWith(context)(spin)
     }
-    const bucket = buckets[(position + ticks) % size]
-    const entry: Entry = { expire, bucket, index: bucket.length, rounds: Math.floor((ticks - 1) / size) }
+    // By the clock and not by where the wheel stands: it stands still while somebody keeps the event loop busy.
+    const passed = now(clock) - origin
+    const due = Math.max(position + 1, Math.min(farthest, Math.ceil((passed + millis) / tick)))
+    const bucket = buckets[due % size]
+    const entry: Entry = { expire, bucket, index: bucket.length, due }
     bucket.push(entry)
     return entry
   }
