@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -33,16 +34,25 @@ const overSockets = Effect.succeed(HttpTransport.make({ host: "127.0.0.1" }))
 
 const between = (
   sentence: string,
-  proof: (nodes: Nodes) => Effect.Effect<void, BrokerError, Broker | Registry | Scope.Scope>,
+  proof: (
+    nodes: Nodes,
+    doubted: ReadonlyArray<string>
+  ) => Effect.Effect<void, BrokerError, Broker | Registry | Scope.Scope>,
   options?: HttpBroker.Options
 ) => {
   for (const [name, network] of Object.entries({ memory: overMemory, sockets: overSockets })) {
     it.live(`${sentence} (${name})`, () =>
       Effect.gen(function*() {
         const transport = yield* network
-        const node = Effect.provideServiceEffect(HttpBroker.make(options), Transport, transport)
+        const doubted: Array<string> = []
+        const doubt = ({ id }: Instance) => Effect.sync(() => void doubted.push(id))
+        const registry = Registry.of({ ...(yield* Registry), doubt })
+        const node = HttpBroker.make(options).pipe(
+          Effect.provideServiceEffect(Transport, transport),
+          Effect.provideService(Registry, registry)
+        )
         const [publisher, subscriber] = yield* Effect.all([node, node])
-        yield* Effect.provideService(proof({ publisher, subscriber }), Broker, subscriber)
+        yield* Effect.provideService(proof({ publisher, subscriber }, doubted), Broker, subscriber)
       }).pipe(Effect.provide(MemoryRegistryLive), Effect.provideService(References.MinimumLogLevel, "None")))
   }
 }
@@ -100,13 +110,34 @@ describe("HttpBroker", () => {
       assert.strictEqual(yield* Queue.size(heard), 10)
     }))
 
-  between("says that a subscriber cannot be reached", ({ publisher }) =>
+  between(
+    "says that a subscriber cannot be reached, and tells the registry",
+    ({ publisher }, doubted) =>
+      Effect.gen(function*() {
+        yield* registerGhost("ff.http.broadcast")
+        const heard = yield* listen("a")
+        const reason = yield* undelivered(publisher.publish("a", message("one")))
+        assert.strictEqual(yield* Queue.take(heard), "one")
+        assert.deepStrictEqual(reason.refusals.map(({ subscriber }) => subscriber), ["ghost"])
+        assert.deepStrictEqual(doubted, ["ghost"])
+      })
+  )
+
+  between("takes no subscriber that has left for one that refuses", ({ publisher }) =>
     Effect.gen(function*() {
-      yield* registerGhost("ff.http.broadcast")
+      const registry = yield* Registry
       const heard = yield* listen("a")
-      const reason = yield* undelivered(publisher.publish("a", message("one")))
+      const [{ address, metadata }] = yield* subscriptions(registry)
+      yield* Effect.orDie(registry.register(new Instance({ ...ghost("ff.http.broadcast", metadata), address })))
+      yield* publisher.publish("a", message("one"))
       assert.strictEqual(yield* Queue.take(heard), "one")
-      assert.deepStrictEqual(reason.refusals.map(({ subscriber }) => subscriber), ["ghost"])
+    }))
+
+  between("tries a subscriber of its own once", ({ publisher }) =>
+    Effect.gen(function*() {
+      yield* publisher.subscribe("a", () => Effect.fail("busy"))
+      const reason = yield* undelivered(publisher.publish("a", message("one")))
+      assert.lengthOf(reason.refusals, 1)
     }))
 
   between("refuses what more waits than it has room for", ({ publisher, subscriber }) =>
@@ -190,7 +221,7 @@ describe("HttpBroker", () => {
       Effect.gen(function*() {
         const registry = yield* Registry
         for (const topic of ["a", "b"]) yield* subscriber.subscribe(topic, () => Effect.void)
-        const listed = yield* Effect.orDie(firstList(registry))
+        const listed = yield* subscriptions(registry)
         assert.lengthOf(listed, 2)
         assert.strictEqual(new Set(listed.map(({ address }) => address)).size, 1)
       })
@@ -236,9 +267,11 @@ const registerGhost = (group: string) =>
       )
   )
 
-const firstList = (registry: Registry["Service"]) =>
+/** What the registry lists, once it lists any. */
+const subscriptions = (registry: Registry["Service"]) =>
   registry.watch("micro.http.broker").pipe(
-    Stream.filter((list) => list.length > 0),
+    Stream.filter(Arr.isReadonlyArrayNonEmpty),
     Stream.runHead,
-    Effect.flatMap(Effect.fromOption)
+    Effect.flatMap(Effect.fromOption),
+    Effect.orDie
   )

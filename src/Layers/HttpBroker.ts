@@ -55,7 +55,6 @@ export const make = (
   Effect.gen(function*() {
     const transport = yield* Transport
     const registry = yield* Registry
-    const node = yield* Id.make
     const inbox = Inbox.make(options?.capacity ?? 1024)
     // Kept for a while after the last subscription: who has yet to hear of its end is told that it has left.
     const address = yield* RcRef.make({
@@ -76,7 +75,7 @@ export const make = (
     return Broker.of({
       publish: Effect.fnUntraced(function*(topic, message) {
         if (!listing.isCurrent) yield* Effect.mapError(listing.ready, unavailable(topic))
-        const parties = partiesOf(topic, node, own, listing.list ?? [])
+        const parties = partiesOf(topic, own, listing.list ?? [])
         if (parties.length === 0) return
         const deliveries = Effect.forEach(parties, (party) => Outbox.deliver(outbox, party, message), { concurrency })
         yield* settle(topic, yield* turn.withPermit(deliveries))
@@ -86,7 +85,7 @@ export const make = (
         const problem = problemOf(topic, options?.group)
         if (problem !== undefined) return yield* refused(topic, problem)
         const reachable = yield* Effect.mapError(RcRef.get(address), unavailable(topic))
-        const instance = makeInstance(topic, group, node, yield* Id.make, reachable)
+        const instance = makeInstance(topic, group, yield* Id.make, reachable)
         yield* inbox.open(instance.id, topic, handler)
         yield* Effect.mapError(registry.register(instance), unregistered(topic))
         yield* Effect.acquireRelease(
@@ -113,25 +112,24 @@ const broadcast = "ff.http.broadcast"
 // What tells these subscriptions from those of Go Micro.
 const carrier = "effect-micro"
 
-const makeInstance = (topic: string, group: string, node: string, id: string, address: string): Instance =>
+const makeInstance = (topic: string, group: string, id: string, address: string): Instance =>
   new Instance({
     // A label of DNS has 63 bytes: 32 for the id, 1 between, 30 of the topic for people to read.
     id: `${topic.replaceAll(/[^\w.-]/g, "_").slice(0, 30)}-${id}`,
     service,
     version: group,
     address,
-    metadata: { broker: "http", topic, secure: String(address.startsWith("https:")), carrier, node },
+    metadata: { broker: "http", topic, secure: String(address.startsWith("https:")), carrier },
     endpoints: []
   })
 
 /** Who is to be given an event: the own subscribers as they are now, the others as the registry tells. */
 const partiesOf = (
   topic: string,
-  node: string,
   own: ReadonlyMap<string, Instance>,
   listed: ReadonlyArray<Instance>
 ): ReadonlyArray<ReadonlyArray<Instance>> => {
-  const others = listed.filter(({ metadata }) => metadata["carrier"] === carrier && metadata["node"] !== node)
+  const others = listed.filter(({ id, metadata }) => metadata["carrier"] === carrier && !own.has(id))
   const subscribers = [...own.values(), ...others].filter(({ metadata }) => metadata["topic"] === topic)
   const parties = Map.groupBy(subscribers, ({ id, version }) => version === broadcast ? `\0${id}` : version)
   return [...parties.values()]
