@@ -1,9 +1,58 @@
 /** One request on its way through undici, from dispatch to outcome. */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Dispatcher } from "undici"
 import type { Call, Reply } from "../../Transport.ts"
 import { ConnectionLost, failure, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import type { Wheel } from "../wheel.ts"
 import * as Outcome from "./outcome.ts"
+
+export interface Options {
+  readonly address: string
+  readonly wheel: Wheel
+  /** Bytes of a reply. */
+  readonly maxMessage: number
+}
+
+/** Where the outcome goes. */
+export interface Sink {
+  /** Called at most once; not after the request was withdrawn. */
+  readonly settle: (exit: Exit.Exit<Reply, TransportError>) => void
+  /** Called once, when the request takes no more room in the pool. */
+  readonly leave: () => void
+}
+
+/** Sends a request, and gives up at the deadline of its call. Returns how to withdraw it. */
+export const send = (
+  pool: Dispatcher,
+  call: Call,
+  headers: Array<string>,
+  message: Uint8Array,
+  { address, maxMessage, wheel }: Options,
+  { leave, settle }: Sink
+): Effect.Effect<void> => {
+  const limit = call.timeout !== undefined && Number.isFinite(call.timeout) ? call.timeout : undefined
+  const attempt = new Attempt(call, address, maxMessage, (exit) => {
+    if (entry !== undefined) wheel.remove(entry)
+    settle(exit)
+  }, leave)
+  const entry = limit === undefined ? undefined : wheel.add(limit, () => {
+    attempt.withdraw()
+    settle(Exit.succeed(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)))
+  })
+  const body = Buffer.from(message.buffer, message.byteOffset, message.length)
+  const timeout = limit === undefined ? patience : 0
+  pool.dispatch({ path: "/", method: "POST", headers, body, headersTimeout: timeout, bodyTimeout: timeout }, attempt)
+  return Effect.sync(() => {
+    if (entry !== undefined) wheel.remove(entry)
+    attempt.withdraw()
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Milliseconds that a call without a deadline waits for its answer. */
+const patience = 300_000
 
 /**
  * Follows a request.
@@ -13,7 +62,7 @@ import * as Outcome from "./outcome.ts"
  * What matters to a retry is whether the request may have been written. undici calls `onRequestStart` right before it
  * writes, and never writes a request twice: an error before is `NotConnected`, one after is `ConnectionLost`.
  */
-export class Attempt implements Dispatcher.DispatchHandler {
+class Attempt implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined = undefined
   private verdict: Exit.Exit<Reply, TransportError> | undefined = undefined
   private withdrawn = false
@@ -108,8 +157,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (!this.withdrawn) this.settle(exit)
   }
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
 
 // Seen by nobody: whoever aborts knows better, or has stopped listening. One for all, as a stack for each is costly.
 const aborted = new Error("The call was aborted")

@@ -9,10 +9,10 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Pool } from "undici"
-import type { Call, Connection, Reply } from "../../Transport.ts"
+import type { Connection, Reply } from "../../Transport.ts"
 import { failure, LimitExceeded, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
-import type { Entry, Wheel } from "../wheel.ts"
-import { Attempt } from "./attempt.ts"
+import type { Wheel } from "../wheel.ts"
+import * as Attempt from "./attempt.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as Metadata from "./metadata.ts"
 
@@ -87,11 +87,9 @@ const timer = (millis: number): number => Math.min(Math.max(Math.ceil(millis), 1
 /** Bytes of a response's head. An error of Go Micro stands in it, twice. */
 const maxHeaderSize = 64 * 1024
 
-/** Milliseconds that a call without a deadline waits for its answer. */
-const patience = 300_000
-
 const make = (pool: Pool, address: string, options: Options): Line => {
-  const { maxCalls, maxHeaders, maxMessage, wheel } = options
+  const { maxCalls, maxHeaders, maxMessage } = options
+  const attempts: Attempt.Options = { ...options, address }
   const closed = Deferred.makeUnsafe<void>()
   let open = 0
   let total = 0
@@ -105,55 +103,20 @@ const make = (pool: Pool, address: string, options: Options): Line => {
     if (open < maxCalls) return undefined
     return Effect.succeed(failure("Overloaded", `${maxCalls} calls are under way to ${address}`))
   }
-
   const unary: Connection["unary"] = (call, message) =>
-    Effect.callback<Reply, TransportError>((resume) => {
+    Effect.callback<Reply, TransportError>((settle) => {
       const refused = refusal(message.length)
-      if (refused !== undefined) return resume(refused)
+      if (refused !== undefined) return settle(refused)
       const headers = GoMicro.requestHeaders(call, total)
       const size = Metadata.append(headers, call.headers)
-      if (size > maxHeaders) return resume(exceeded(address, "Metadata", maxHeaders, size))
+      if (size > maxHeaders) return settle(exceeded(address, "Metadata", maxHeaders, size))
       open++
       total++
-      let entry: Entry | undefined
-      const forget = (): void => {
-        if (entry !== undefined) wheel.remove(entry)
-      }
-      const settle = (exit: Exit.Exit<Reply, TransportError>): void => {
-        forget()
-        resume(exit)
-      }
-      const attempt = new Attempt(call, address, maxMessage, settle, leave)
-      const { timeout } = call
-      if (timeout !== undefined && Number.isFinite(timeout)) {
-        entry = wheel.add(timeout, () => {
-          attempt.withdraw()
-          resume(Exit.succeed(expired(call)))
-        })
-      }
-      const headersTimeout = entry === undefined ? patience : 0
-      const body = Buffer.from(message.buffer, message.byteOffset, message.length)
-      pool.dispatch(
-        { path: "/", method: "POST", headers, body, headersTimeout, bodyTimeout: headersTimeout },
-        attempt
-      )
-      return Effect.sync(() => {
-        forget()
-        attempt.withdraw()
-      })
+      return Attempt.send(pool, call, headers, message, attempts, { settle, leave })
     })
-
   return {
     unary,
-    stream: () =>
-      Stream.fail(
-        new TransportError({
-          reason: new Unsupported({
-            address,
-            problem: "a stream needs a multiplexed connection, to a micro:// address"
-          })
-        })
-      ),
+    stream: () => Stream.fail(noStreams(address)),
     closed: Deferred.await(closed),
     open: () => open,
     total: () => total,
@@ -164,11 +127,13 @@ const make = (pool: Pool, address: string, options: Options): Line => {
   }
 }
 
+const noStreams = (address: string): TransportError => {
+  const problem = "a stream needs a multiplexed connection, to a micro:// address"
+  return new TransportError({ reason: new Unsupported({ address, problem }) })
+}
+
 const exceeded = (address: string, limit: string, allowed: number, actual: number) =>
   Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
-
-const expired = (call: Call): Reply =>
-  failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)
 
 /** Ends a pool that nobody uses, so that the sockets and the memory of an address that has gone do not stay. */
 const endWhenIdle = (line: Line, idleTimeout: number): Effect.Effect<void> =>

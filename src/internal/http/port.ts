@@ -58,11 +58,7 @@ export const open = Effect.fnUntraced(function*(
     upgraded.add(connection)
     socket.on("close", () => upgraded.delete(connection))
   })
-  const sockets = new Set<Socket>()
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-  })
+  const sockets = socketsOf(server)
   const leave = Effect.gen(function*() {
     plain.leave()
     for (const connection of upgraded) connection.leave()
@@ -70,25 +66,11 @@ export const open = Effect.fnUntraced(function*(
     for (const socket of sockets) socket.destroy()
   })
   yield* Effect.acquireRelease(bind(server, options), () => leave)
-
-  const enter = (service: string, exchange: Exchange) =>
-    Effect.suspend(() => {
-      if (!listeners.has(service)) {
-        return Effect.sync(() => listeners.set(service, { service, exchange: suspended(exchange) }))
-      }
-      const address = `http://${options.host}:${options.port}`
-      return cannotListen({ address, problem: `${service} is served here already` })
-    })
-  const exit = (service: string) =>
-    Effect.sync(() => {
-      listeners.delete(service)
-      plain.evict(service)
-      for (const connection of upgraded) connection.evict(service)
-    })
-  return {
-    address: server.address() as AddressInfo,
-    serve: (service, exchange) => Effect.asVoid(Effect.acquireRelease(enter(service, exchange), () => exit(service)))
+  const evict = (service: string) => {
+    plain.evict(service)
+    for (const connection of upgraded) connection.evict(service)
   }
+  return { address: server.address() as AddressInfo, serve: serving(listeners, options, evict) }
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -112,6 +94,34 @@ const refuseUpgrade = (socket: Socket): void => {
     `HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: ${protocol}\r\nContent-Length: 0\r\n\r\n`
   )
   socket.destroySoon()
+}
+
+/** How a service is entered into the list of listeners, and taken out of it when the scope closes. */
+const serving =
+  (listeners: Map<string, Plain.Listener>, options: Options, evict: (service: string) => void): Port["serve"] =>
+  (service, exchange) => {
+    const enter = Effect.suspend(() => {
+      if (!listeners.has(service)) {
+        return Effect.sync(() => listeners.set(service, { service, exchange: suspended(exchange) }))
+      }
+      const address = `http://${options.host}:${options.port}`
+      return cannotListen({ address, problem: `${service} is served here already` })
+    })
+    const exit = Effect.sync(() => {
+      listeners.delete(service)
+      evict(service)
+    })
+    return Effect.asVoid(Effect.acquireRelease(enter, () => exit))
+  }
+
+/** The connections that are open. */
+const socketsOf = (server: Http.Server): ReadonlySet<Socket> => {
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+  })
+  return sockets
 }
 
 /** Who must be meant by a call that names no service: the only one, or for `Orders.place` the only `orders`. */

@@ -66,46 +66,29 @@ export const serverOptions = (maxHeaders: number) =>
 
 /** Makes the lane. */
 export const make = (options: Options): Server => {
-  const { answer, maxCalls, maxMessage } = options
+  const { maxCalls, maxMessage } = options
   const tooLarge = Head.refuse(413, "Malformed", `The message is over the limit of ${maxMessage} bytes`)
   const overloaded = Head.refuse(429, "Overloaded", `${maxCalls} calls are under way here`)
-  const calls: Calls = { running: new Set(), bySocket: new WeakMap() }
-  let leaving = false
+  const calls: Calls = { running: new Set(), bySocket: new WeakMap(), leaving: false }
 
   const admit = ({ call, refusal }: Head.Head, body: Uint8Array | undefined): Listener | Head.Refusal => {
     if (body === undefined) return tooLarge
     if (refusal !== undefined) return refusal
-    if (leaving) return shuttingDown
+    if (calls.leaving) return shuttingDown
     if (calls.running.size >= maxCalls) return overloaded
     return options.find(call.service, call.method) ?? unknown(call.service, call.method, options.services())
-  }
-  const begin = (response: Http.ServerResponse, head: Head.Head, to: Listener, body: Uint8Array): void => {
-    const socket = response.req.socket
-    const call = head.call.service === to.service ? head.call : { ...head.call, service: to.service }
-    let running: Running | undefined
-    const fiber = answer(to.exchange, call, body, (reply) => {
-      if (reply !== undefined) Write.write(response, head, reply, { close: leaving })
-      else if (running?.evicted === true) Write.write(response, head, interrupted, { close: true })
-      // Nobody knows how far the handler came, and any answer would claim to.
-      else socket.destroy()
-    })
-    if (fiber === undefined) return
-    running = hold(calls, socket, to.service, fiber)
-    // Either may have come about while the fiber took its first steps.
-    if (options.find(to.service, call.method) !== to) evict(running)
-    else if (socket.destroyed) fiber.interruptUnsafe()
   }
   return {
     request: (request, response) => {
       const head = Head.read(request)
       Body.read(request, head.length, maxMessage, (body) => {
         const admitted = admit(head, body)
-        if ("exchange" in admitted) return begin(response, head, admitted, body!)
-        Write.write(response, head, admitted.failure, { code: admitted.code, close: leaving })
+        if ("exchange" in admitted) return begin(options, calls, response, head, admitted, body!)
+        Write.write(response, head, admitted.failure, { code: admitted.code, close: calls.leaving })
       })
     },
     leave: () => {
-      leaving = true
+      calls.leaving = true
     },
     evict: (service) => {
       for (const running of calls.running) {
@@ -129,6 +112,8 @@ interface Calls {
   readonly running: Set<Running>
   // By connection and not by response: one that waits its turn in a pipeline does not hear of the connection's end.
   readonly bySocket: WeakMap<Socket, Set<Running>>
+  /** Whether there are to be no more of them. */
+  leaving: boolean
 }
 
 const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
@@ -143,6 +128,30 @@ const unknown = (service: string, method: string, services: ReadonlyArray<string
       ? `rpc: can't find method ${method}; Micro-Service may say whose it is: ${services.join(", ")}`
       : `rpc: can't find service ${service}`
   )
+
+const begin = (
+  { answer, find }: Options,
+  calls: Calls,
+  response: Http.ServerResponse,
+  head: Head.Head,
+  to: Listener,
+  body: Uint8Array
+): void => {
+  const socket = response.req.socket
+  const call = head.call.service === to.service ? head.call : { ...head.call, service: to.service }
+  let running: Running | undefined
+  const fiber = answer(to.exchange, call, body, (reply) => {
+    if (reply !== undefined) Write.write(response, head, reply, { close: calls.leaving })
+    else if (running?.evicted === true) Write.write(response, head, interrupted, { close: true })
+    // Nobody knows how far the handler came, and any answer would claim to.
+    else socket.destroy()
+  })
+  if (fiber === undefined) return
+  running = hold(calls, socket, to.service, fiber)
+  // Either may have come about while the fiber took its first steps.
+  if (find(to.service, call.method) !== to) evict(running)
+  else if (socket.destroyed) fiber.interruptUnsafe()
+}
 
 const hold = (calls: Calls, socket: Socket, service: string, fiber: Fiber.Fiber<Reply>): Running => {
   const running: Running = { service, fiber, evicted: false }
