@@ -1,0 +1,19 @@
+/**
+ * Every layer that needs nothing but this package and its own dependencies, each with its defaults.
+ *
+ * To import from here loads them all; a program that counts its milliseconds imports a layer by its own path. There are
+ * also the options of each: `effect-micro/Layers/HttpTransport` has `layer(options)`.
+ */
+export { HttpBrokerLive } from "./HttpBroker.ts"
+export { HttpTransportLive } from "./HttpTransport.ts"
+export { JsonCodecLive } from "./JsonCodec.ts"
+export { LocalRpcLive } from "./LocalRpc.ts"
+export { MdnsRegistryLive } from "./MdnsRegistry.ts"
+export { MemoryBrokerLive } from "./MemoryBroker.ts"
+export { MemoryRegistryLive } from "./MemoryRegistry.ts"
+export { MemoryTransportLive } from "./MemoryTransport.ts"
+export { MicroLive } from "./Micro.ts"
+export { NetworkRpcLive } from "./NetworkRpc.ts"
+export { RandomSelectorLive } from "./RandomSelector.ts"
+export { RoundRobinSelectorLive } from "./RoundRobinSelector.ts"
+export { StaticRegistryLive } from "./StaticRegistry.ts"
