@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type { Socket } from "node:net"
-import { type Connection, NotConnected, TransportError } from "../../Transport.ts"
+import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
 import * as Client from "./client.ts"
-import { protocol } from "./frames.ts"
+import { protocol, silence } from "./frames.ts"
 
 export interface Options extends Omit<Client.Options, "address"> {
   /** Milliseconds that connecting and upgrading may take. */
@@ -19,8 +19,12 @@ export interface Options extends Omit<Client.Options, "address"> {
 /** Opens a multiplexed connection to `micro://host:port`. */
 export const dial = (url: URL, options: Options): Effect.Effect<Connection, TransportError, Scope.Scope> =>
   Effect.gen(function*() {
+    if (url.hostname === "" || url.port === "") return yield* Effect.fail(incomplete(url))
     const client = yield* Effect.acquireRelease(
-      upgrade(url, options),
+      Effect.timeoutOrElse(upgrade(url, options), {
+        duration: options.connectTimeout,
+        orElse: () => Effect.fail(notConnected(url, new Error(`no answer within ${options.connectTimeout} ms`)))
+      }),
       (client) => client.close,
       { interruptible: true }
     )
@@ -32,8 +36,7 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
 
 const upgrade = (url: URL, options: Options): Effect.Effect<Client.Client, TransportError> =>
   Effect.callback<Client.Client, TransportError>((resume) => {
-    const address = url.href
-    const fail = (cause: Error) => resume(new TransportError({ reason: new NotConnected({ address, cause }) }))
+    const fail = (cause: Error) => resume(Effect.fail(notConnected(url, cause)))
     const request = Http.request({
       // An IPv6 address stands in brackets in a URL, and without them everywhere else.
       host: url.hostname.replace(/^\[|\]$/g, ""),
@@ -41,30 +44,26 @@ const upgrade = (url: URL, options: Options): Effect.Effect<Client.Client, Trans
       headers: { Connection: "Upgrade", Upgrade: protocol },
       agent: false
     })
-    const timer = setTimeout(
-      () => request.destroy(new Error(`no answer within ${options.connectTimeout} ms`)),
-      options.connectTimeout
-    )
     request.on("upgrade", (_response, socket: Socket, head) => {
-      clearTimeout(timer)
       socket.setNoDelay(true)
       socket.setTimeout(0)
-      resume(Effect.succeed(Client.make(socket, head, { ...options, address })))
+      socket.setKeepAlive(true, silence)
+      resume(Effect.succeed(Client.make(socket, head, { ...options, address: url.href })))
     })
     request.on("response", (response) => {
       request.destroy()
       fail(new Error(`it answered ${response.statusCode} to the upgrade to ${protocol}`))
     })
-    request.on("error", (cause) => {
-      clearTimeout(timer)
-      fail(cause)
-    })
+    request.on("error", fail)
     request.end()
-    return Effect.sync(() => {
-      clearTimeout(timer)
-      request.destroy()
-    })
+    return Effect.sync(() => request.destroy())
   })
+
+const notConnected = (url: URL, cause: Error) =>
+  new TransportError({ reason: new NotConnected({ address: url.href, cause }) })
+
+const incomplete = (url: URL) =>
+  new TransportError({ reason: new Unsupported({ address: url.href, problem: "this names no host and port" }) })
 
 /** Closes a connection that nobody uses. */
 const closeWhenIdle = (client: Client.Client, idleTimeout: number): Effect.Effect<void> =>

@@ -72,6 +72,9 @@ export const maxRoutes = 4096
 export const maxRoute = 4096
 export const maxPing = 64
 
+/** Milliseconds of silence after which the kernel asks whether the other host is still there. */
+export const silence = 15_000
+
 const statuses: ReadonlyArray<Status> = [
   "Error",
   "Defect",

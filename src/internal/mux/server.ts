@@ -14,7 +14,7 @@ import { type Call, type Exchange, type Failure, failure, type Reply } from "../
 import type { Answer } from "../answering.ts"
 import { defect } from "../answering.ts"
 import type { Wheel } from "../wheel.ts"
-import { Flag, maxPing, maxRoute, maxRoutes, readU32, Type, window } from "./frames.ts"
+import { Flag, maxPing, maxRoute, maxRoutes, readU32, silence, Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
 import * as Reader from "./reader.ts"
@@ -196,6 +196,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
     garbage
   }
   const read = Reader.make(options.maxMessage + options.maxHeaders + 64, frames)
+  socket.setKeepAlive(true, silence)
   socket.on("data", read)
   socket.on("error", () => socket.destroy())
   socket.on("end", () => socket.destroy())
