@@ -14,7 +14,11 @@ class Prices extends Context.Service<Prices, { readonly of: (sku: string) => Eff
 
 class Orders extends Contract.Service<Orders>()("orders", {
   ping: Contract.method({}),
-  place: Contract.method({ payload: { sku: Schema.String, count: Schema.Int }, success: Schema.String, error: OutOfStock }),
+  place: Contract.method({
+    payload: { sku: Schema.String, count: Schema.Int },
+    success: Schema.String,
+    error: OutOfStock
+  }),
   follow: Contract.method({ payload: Schema.String, success: Contract.stream(Schema.Int) }),
   upload: Contract.method({ payload: Contract.stream(Schema.String), success: Schema.Int }),
   quotes: Contract.method({ payload: Contract.stream(Schema.String), success: Contract.stream(Schema.Int) })
@@ -74,7 +78,12 @@ export const double: Layer.Layer<Orders> = Layer.succeed(Orders, handlers)
 // @ts-expect-error a missing handler
 Rpc.layerServer(Orders, { ...handlers, place: undefined })
 // @ts-expect-error a handler left out
-Rpc.layerServer(Orders, { ping: handlers.ping, place: handlers.place, follow: handlers.follow, upload: handlers.upload })
+Rpc.layerServer(Orders, {
+  ping: handlers.ping,
+  place: handlers.place,
+  follow: handlers.follow,
+  upload: handlers.upload
+})
 // @ts-expect-error a wrong success
 Rpc.layerServer(Orders, { ...handlers, place: () => Effect.succeed(1) })
 // @ts-expect-error an undeclared error
@@ -88,6 +97,38 @@ Rpc.layerServer(Orders, { ...handlers, follow: () => Effect.succeed(1) })
 export const unprovided: Effect.Effect<void, unknown> = Effect.provide(calls, client)
 
 // A method's schemas need no services.
-const Needy = Schema.String.pipe(Schema.decodeTo(Schema.String, {} as never)) as unknown as Schema.Codec<string, string, Prices>
+const Needy = Schema.String.pipe(Schema.decodeTo(Schema.String, {} as never)) as unknown as Schema.Codec<
+  string,
+  string,
+  Prices
+>
 // @ts-expect-error a schema that needs a service to cross the wire
 Contract.method({ success: Needy })
+
+// What a handler needs, the layer needs: without it there is nothing to run.
+// @ts-expect-error the server still needs Prices
+export const needy: Layer.Layer<never, Rpc.ServeError, Rpc.Rpc> = priced
+export const provided: Layer.Layer<never, Rpc.ServeError, Rpc.Rpc> = Layer.provide(
+  priced,
+  Layer.succeed(Prices, { of: () => Effect.succeed(1) })
+)
+// @ts-expect-error the Rpc is not there yet
+export const launched: Effect.Effect<never, Rpc.ServeError> = Layer.launch(provided)
+
+// A reason is caught by its name; what is left of the errors is known.
+const place = Effect.flatMap(Orders, (orders) => orders.place({ sku: "pen", count: 1 }))
+const busy = place.pipe(Effect.catchReason("RpcError", "Overloaded", ({ retryAfter }) => Effect.succeed(retryAfter)))
+equal<typeof busy>()<Effect.Effect<string | number | undefined, OutOfStock | RpcError, Orders>>()
+const settled = place.pipe(
+  Effect.catchTags({
+    OutOfStock: ({ sku }) => Effect.succeed(sku),
+    RpcError: ({ reason }) => Effect.succeed(reason.service)
+  })
+)
+equal<typeof settled>()<Effect.Effect<string, never, Orders>>()
+// @ts-expect-error there is no such reason
+place.pipe(Effect.catchReason("RpcError", "Overload", () => Effect.void))
+
+// Deadlines and metadata change nothing about a call's type.
+const bounded = place.pipe(Rpc.withTimeout("1 second"), Rpc.withHeaders({ "x-tenant": "acme" }))
+equal<typeof bounded>()<typeof place>()
