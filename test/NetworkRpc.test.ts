@@ -186,6 +186,28 @@ describe("the road to an instance", () => {
     }))
 })
 
+it.live("a message that is too large is Malformed, and costs neither the connection nor the stream beside it", () =>
+  Effect.gen(function*() {
+    const { connects, transport } = counted(overHttp({ maxMessage: 1000 }))
+    const { address } = yield* serve(Shop, handlers)
+    const shop = yield* client(Shop, { registry: knowing(Shop.key, address), transport })
+    const told = yield* Queue.unbounded<string>()
+    const asked = yield* Queue.unbounded<string>()
+    const quoting = Stream.runForEach(shop.quote(Stream.fromQueue(asked)), ({ sku }) => Queue.offer(told, sku))
+    yield* Effect.forkScoped(quoting)
+    const ask = Effect.andThen(Queue.offer(asked, "pen"), Queue.take(told))
+    yield* ask
+    const large = "x".repeat(2000)
+    for (const call of [shop.place({ sku: large, count: 1 }), Stream.runDrain(shop.quote(Stream.make(large)))]) {
+      const reason = yield* reasonOf<unknown, unknown>(call)
+      assert.strictEqual(reason._tag, "Malformed")
+      assert.include(reason.message, "1000")
+    }
+    yield* shop.place({ sku: "pen", count: 1 })
+    yield* ask
+    assert.strictEqual(connects(), 1)
+  }))
+
 describe("a connection that breaks", () => {
   class Wired extends Contract.Service<Wired>()("wired", {
     place: Contract.method({ success: Schema.Int }),
@@ -448,7 +470,7 @@ describe("an instance that leaves", () => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A transport that counts how often it was asked to connect. */
-const counted = () => {
+const counted = (inner: Layer.Layer<Transport> = MemoryTransportLive) => {
   let connects = 0
   const transport = Layer.effect(
     Transport,
@@ -461,7 +483,7 @@ const counted = () => {
             return transport.connect(address)
           })
       }))
-  ).pipe(Layer.provide(MemoryTransportLive))
+  ).pipe(Layer.provide(inner))
   return { connects: () => connects, transport }
 }
 

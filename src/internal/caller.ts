@@ -81,7 +81,7 @@ const attempt = (
         ? retry(Attempts.fromFailure(reply, call))
         : Line.failed(line, call, reply),
     onFailure: (fault) => {
-      if (connection !== undefined) connections.drop(instance!.address, connection)
+      if (connection !== undefined && Line.isWireFault(fault)) connections.drop(instance!.address, connection)
       return retry(Line.explain(line, call, fault))
     }
   })

@@ -114,6 +114,9 @@ const before = <A, E>(
 /** What went wrong in an attempt, before or instead of a reply. */
 export type Fault = SelectorError | TransportError | RpcError.RpcError
 
+/** Whether the wire itself failed, and not this one call on it. */
+export const isWireFault = (fault: Fault): boolean => fault._tag === "TransportError" && Attempts.isInstanceFault(fault)
+
 /** The same, as the caller is told of it. */
 export const explain = (line: Line, call: Call, fault: Fault): RpcError.RpcError => {
   switch (fault._tag) {
@@ -143,9 +146,7 @@ const verdict = (exit: Exit.Exit<Reply | void, Fault>): Exit.Exit<unknown, unkno
       : Exit.fail(reply)
   }
   const reason = exit.cause.reasons[0]
-  return reason?._tag === "Fail" && reason.error._tag === "TransportError" && Attempts.isInstanceFault(reason.error)
-    ? exit
-    : Exit.void
+  return reason?._tag === "Fail" && isWireFault(reason.error) ? exit : Exit.void
 }
 
 /** Another attempt after one that failed, where there may be one. */

@@ -189,7 +189,7 @@ const makeInput = (line: Line.Line, payload: unknown): Input => {
   return input
 }
 
-/** A wire that broke under a stream speaks against the instance. */
+/** A wire that broke under a stream speaks against the instance; one that could not carry this call does not. */
 const lost = (
   running: Running,
   call: Call,
@@ -197,7 +197,7 @@ const lost = (
   connected: Connection,
   error: TransportError
 ): RpcError.RpcError => {
-  running.line.road.connections.drop(address, connected)
+  if (Line.isWireFault(error)) running.line.road.connections.drop(address, connected)
   running.verdict = Exit.fail(error)
   return Attempts.fromTransport(error, call)
 }
