@@ -60,7 +60,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
   }
   // A client that makes us write and reads nothing of it is not read from either.
   const congested = () => {
-    if (socket.writableLength < 4 * options.maxMessage || socket.isPaused()) return
+    if (!socket.writableNeedDrain || socket.writableLength < 4 * options.maxMessage || socket.isPaused()) return
     socket.pause()
     socket.once("drain", () => socket.resume())
   }
@@ -127,9 +127,8 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
       else failed = value
     }
     const messages = inbox === undefined ? message! : Stream.fromPull(Effect.succeed(inbox.pull))
-    const replies = Stream.runForEachArray(
-      exchange.stream(call, messages),
-      (chunk) => outlet.send(chunk, sizeOf, write)
+    const replies = Effect.suspend(() =>
+      Stream.runForEachArray(exchange.stream(call, messages), (chunk) => outlet.send(chunk, sizeOf, write))
     )
     calls.set(id, {
       service: call.service,
@@ -139,7 +138,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
       refuse,
       interrupt: () => fiber?.interruptUnsafe()
     })
-    fiber = fork(Effect.suspend(() => replies))
+    fiber = fork(replies)
     fiber.addObserver((exit) => finish(failed ?? (exit._tag === "Success" ? "done" : ending(exit.cause))))
   }
 
