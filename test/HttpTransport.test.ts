@@ -272,6 +272,29 @@ describe("a connection of HttpTransport", () => {
       yield* connection.closed
     }))
 
+  it.live("is shared by its streams in turn, however full it is and however many they are", () =>
+    Effect.gen(function*() {
+      const warnings: Array<Error> = []
+      const warn = (warning: Error) => warnings.push(warning)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => process.on("warning", warn)),
+        () => Effect.sync(() => process.off("warning", warn))
+      )
+      // Each may have four times on its way what a socket keeps before it asks for patience.
+      const connection = yield* pair(Exchanges.fromStream(() => Exchanges.endless(16 * 1024).replies))
+      const counts = Array.from({ length: 20 }, () => 0)
+      const enough = yield* Deferred.make<void>()
+      for (const index of counts.keys()) {
+        const replies = connection.stream(call("ask"), bytes(""))
+        yield* Effect.forkScoped(
+          Stream.runForEach(replies, () => ++counts[index] === 400 ? Deferred.succeed(enough, undefined) : Effect.void)
+        )
+      }
+      yield* Deferred.await(enough)
+      assert.isAtLeast(Math.min(...counts), 200)
+      assert.deepStrictEqual(warnings, [])
+    }))
+
   it.live("leaves no socket, no timer and no listener behind", () =>
     Effect.gen(function*() {
       const round = Effect.gen(function*() {
