@@ -4,14 +4,14 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import * as Http from "node:http"
+import * as Net from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 import { CannotListen, type Exchange, TransportError } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
-import { protocol } from "../mux/frames.ts"
+import * as Handshake from "../mux/handshake.ts"
 import * as Mux from "../mux/server.ts"
 import type { Wheel } from "../wheel.ts"
+import * as Intake from "./intake.ts"
 import * as Plain from "./server.ts"
 
 export interface Options {
@@ -48,19 +48,23 @@ export const open = Effect.fnUntraced(function*(
     maxMessage: options.maxMessage,
     maxCalls: options.maxCalls
   })
-  // What is no HTTP is answered by Node, with 400, 408, 413 or 431 and the end of the connection.
-  const server = Http.createServer({ ...Plain.serverOptions(options.maxHeaders), ...upgradeOptions }, plain.request)
-  server.maxConnections = options.maxConnections
-  server.on("upgrade", (request, socket: Socket, head) => {
-    if (!asksForFrames(request)) return refuseUpgrade(socket)
-    accept(socket)
+  const intake = Intake.make(plain, options.maxHeaders)
+  const upgrade = (socket: Socket, head: Buffer) => {
+    socket.write(Handshake.accepted)
     const connection = Mux.make(socket, head, { ...options, find: (service) => listeners.get(service)?.exchange })
     upgraded.add(connection)
     socket.on("close", () => upgraded.delete(connection))
+  }
+  const sockets = new Set<Socket>()
+  const server = Net.createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+    tell(socket, upgrade, intake.take)
   })
-  const sockets = socketsOf(server)
+  server.maxConnections = options.maxConnections
   const leave = Effect.gen(function*() {
     plain.leave()
+    intake.close()
     for (const connection of upgraded) connection.leave()
     yield* Effect.timeoutOption(close(server), grace)
     for (const socket of sockets) socket.destroy()
@@ -75,25 +79,33 @@ export const open = Effect.fnUntraced(function*(
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const asksForFrames = (request: Http.IncomingMessage): boolean => request.headers.upgrade?.toLowerCase() === protocol
+/** Milliseconds that a client has to say what it speaks. */
+const patience = 20_000
 
-// Later versions of Node let a server decline an upgrade it does not know, and answer the request as if none was asked
-// for; `curl --http2` asks for one. The types do not tell of it everywhere.
-const upgradeOptions: Http.ServerOptions = { shouldUpgradeCallback: asksForFrames } as Http.ServerOptions
-
-const accept = (socket: Socket): void => {
-  socket.setNoDelay(true)
-  socket.setTimeout(0)
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`)
-}
-
-// Node has taken its hands off such a socket: an error of it that nobody hears would end the process.
-const refuseUpgrade = (socket: Socket): void => {
-  socket.on("error", () => socket.destroy())
-  socket.write(
-    `HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: ${protocol}\r\nContent-Length: 0\r\n\r\n`
-  )
-  socket.destroySoon()
+/** Tells by its first bytes what a connection speaks. */
+const tell = (
+  socket: Socket,
+  frames: (socket: Socket, rest: Buffer) => void,
+  http: (socket: Socket, read: Buffer) => void
+): void => {
+  let read: Buffer = Buffer.alloc(0)
+  const give = () => socket.destroy()
+  const listen = (chunk: Buffer) => {
+    read = read.length === 0 ? chunk : Buffer.concat([read, chunk])
+    const reading = Handshake.readRequest(read)
+    if (reading === "more") return
+    socket.removeListener("data", listen)
+    socket.removeListener("end", give)
+    socket.removeListener("timeout", give)
+    socket.setTimeout(0)
+    if (reading === "other") http(socket, read)
+    else frames(socket, read.subarray(reading))
+  }
+  socket.setTimeout(patience)
+  socket.on("timeout", give)
+  socket.on("error", give)
+  socket.on("end", give)
+  socket.on("data", listen)
 }
 
 /** How a service is entered into the list of listeners, and taken out of it when the scope closes. */
@@ -102,7 +114,7 @@ const serving =
   (service, exchange) => {
     const enter = Effect.suspend(() => {
       if (!listeners.has(service)) {
-        return Effect.sync(() => listeners.set(service, { service, exchange: suspended(exchange) }))
+        return Effect.sync(() => listeners.set(service, { service, exchange }))
       }
       const address = `http://${options.host}:${options.port}`
       return cannotListen({ address, problem: `${service} is served here already` })
@@ -114,16 +126,6 @@ const serving =
     return Effect.asVoid(Effect.acquireRelease(enter, () => exit))
   }
 
-/** The connections that are open. */
-const socketsOf = (server: Http.Server): ReadonlySet<Socket> => {
-  const sockets = new Set<Socket>()
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-  })
-  return sockets
-}
-
 /** Who must be meant by a call that names no service: the only one, or for `Orders.place` the only `orders`. */
 const meant = (listeners: ReadonlyMap<string, Plain.Listener>, method: string): Plain.Listener | undefined => {
   const type = method.slice(0, method.indexOf(".")).toLowerCase()
@@ -133,16 +135,10 @@ const meant = (listeners: ReadonlyMap<string, Plain.Listener>, method: string): 
   return candidates.length === 1 ? candidates[0] : undefined
 }
 
-/** An exchange whose mistakes are the death of a call. What it throws would otherwise end the process. */
-const suspended = (exchange: Exchange): Exchange => ({
-  unary: (call, message) => Effect.suspend(() => exchange.unary(call, message)),
-  stream: (call, messages) => Stream.suspend(() => exchange.stream(call, messages))
-})
-
 const cannotListen = (facts: ConstructorParameters<typeof CannotListen>[0]) =>
   Effect.fail(new TransportError({ reason: new CannotListen(facts) }))
 
-const bind = (server: Http.Server, { host, port }: Options): Effect.Effect<void, TransportError> =>
+const bind = (server: Net.Server, { host, port }: Options): Effect.Effect<void, TransportError> =>
   Effect.callback<void, TransportError>((resume) => {
     const refused = (cause: NodeJS.ErrnoException) => {
       const problem = cause.code === "EADDRINUSE"
@@ -159,7 +155,7 @@ const bind = (server: Http.Server, { host, port }: Options): Effect.Effect<void,
     })
   })
 
-const close = (server: Http.Server): Effect.Effect<void> =>
+const close = (server: Net.Server): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     server.close(() => resume(Effect.void))
   })

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Http from "node:http"
-import type { Socket } from "node:net"
+import * as Net from "node:net"
 import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
 import * as Client from "./client.ts"
 import { protocol, silence } from "./frames.ts"
+import * as Handshake from "./handshake.ts"
 
 export interface Options extends Omit<Client.Options, "address"> {
   /** Milliseconds that connecting and upgrading may take. */
@@ -36,27 +36,33 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
 
 const upgrade = (url: URL, options: Options): Effect.Effect<Client.Client, TransportError> =>
   Effect.callback<Client.Client, TransportError>((resume) => {
-    const fail = (cause: Error) => resume(Effect.fail(notConnected(url, cause)))
-    const request = Http.request({
-      // An IPv6 address stands in brackets in a URL, and without them everywhere else.
-      host: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port,
-      headers: { Connection: "Upgrade", Upgrade: protocol },
-      agent: false
-    })
-    request.on("upgrade", (_response, socket: Socket, head) => {
-      socket.setNoDelay(true)
-      socket.setTimeout(0)
-      socket.setKeepAlive(true, silence)
-      resume(Effect.succeed(Client.make(socket, head, { ...options, address: url.href })))
-    })
-    request.on("response", (response) => {
-      request.destroy()
-      fail(new Error(`it answered ${response.statusCode} to the upgrade to ${protocol}`))
-    })
-    request.on("error", fail)
-    request.end()
-    return Effect.sync(() => request.destroy())
+    const fail = (cause: Error) => {
+      socket.destroy()
+      resume(Effect.fail(notConnected(url, cause)))
+    }
+    // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+    const host = url.hostname.replace(/^\[|\]$/g, "")
+    const socket = Net.connect({ host, port: Number(url.port), noDelay: true, keepAlive: true })
+    socket.setKeepAlive(true, silence)
+    socket.write(Handshake.request(url.host))
+    const ended = () => fail(new Error(`it closed the connection instead of upgrading it to ${protocol}`))
+    let read: Buffer = Buffer.alloc(0)
+    const listen = (chunk: Buffer) => {
+      read = read.length === 0 ? chunk : Buffer.concat([read, chunk])
+      const answer = Handshake.readAnswer(read)
+      if (answer === "more") return
+      if (typeof answer === "object") {
+        return fail(new Error(`it answered "${answer.line}" to the upgrade to ${protocol}`))
+      }
+      socket.removeListener("data", listen)
+      socket.removeListener("end", ended)
+      socket.removeListener("error", fail)
+      resume(Effect.succeed(Client.make(socket, read.subarray(answer), { ...options, address: url.href })))
+    }
+    socket.on("data", listen)
+    socket.on("end", ended)
+    socket.on("error", fail)
+    return Effect.sync(() => socket.destroy())
   })
 
 const notConnected = (url: URL, cause: Error) =>
