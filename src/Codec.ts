@@ -7,7 +7,7 @@
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
@@ -41,6 +41,8 @@ export class Codec extends Context.Service<Codec, {
   readonly preferred: Format
   /** The format of a content type, if it is known. Parameters such as `charset` are ignored. */
   readonly find: (contentType: string) => Format | undefined
+  /** All that this process reads, the preferred one first. */
+  readonly contentTypes: ReadonlyArray<string>
 }>()("effect-micro/Codec") {}
 
 /** A codec that writes the first format and reads them all. */
@@ -48,7 +50,8 @@ export const make = (...formats: NonEmptyReadonlyArray<Format>): Codec["Service"
   const byType = new Map(formats.map((format) => [format.contentType, format]))
   return Codec.of({
     preferred: formats[0],
-    find: (contentType) => byType.get(contentType) ?? byType.get(essence(contentType))
+    find: (contentType) => byType.get(contentType) ?? byType.get(essence(contentType)),
+    contentTypes: [...byType.keys()]
   })
 }
 
@@ -93,7 +96,8 @@ export class UnknownContentType extends Schema.TaggedError<UnknownContentType>("
   { contentType: Schema.String, spoken: Schema.Array(Schema.String) }
 ) {
   override get message(): string {
-    return `Content type ${this.contentType} is not spoken here; ${this.spoken.join(", ")} is`
+    const quoted = this.contentType.length > maxQuoted ? `${this.contentType.slice(0, maxQuoted)}…` : this.contentType
+    return `Content type ${quoted} is not spoken here, but ${this.spoken.join(", ")}`
   }
 }
 
@@ -106,7 +110,36 @@ export class CodecError extends Schema.TaggedError<CodecError>("effect-micro/Cod
   }
 }
 
+/**
+ * The failure of a coding, for who writes a format.
+ *
+ * **Details**
+ *
+ * Garbage may arrive at any rate, so the error keeps no stack, which would cost more than all the rest, and no more than
+ * 1024 characters of the problem, which may quote what arrived.
+ */
+export const fail = (
+  reason: "EncodeFailed" | "DecodeFailed",
+  contentType: string,
+  problem: string
+): Exit.Exit<never, CodecError> => {
+  const facts = { contentType, problem: problem.length > maxProblem ? `${problem.slice(0, maxProblem)}…` : problem }
+  const { stackTraceLimit } = Error
+  // It may be frozen, which `Reflect.set` takes lightly.
+  Reflect.set(Error, "stackTraceLimit", 0)
+  const error = new CodecError({
+    reason: reason === "EncodeFailed" ? new EncodeFailed(facts) : new DecodeFailed(facts)
+  })
+  Reflect.set(Error, "stackTraceLimit", stackTraceLimit)
+  return Exit.fail(error)
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+const maxProblem = 1024
+
+// A content type is whatever a stranger wrote into a header.
+const maxQuoted = 100
 
 /** The content type alone: `application/json` of `Application/JSON; charset=utf-8`. */
 const essence = (contentType: string): string => {

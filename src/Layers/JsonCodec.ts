@@ -5,16 +5,12 @@
  * is left for each message is one check of the value and one pass of the engine's own JSON. Both directions check: a
  * value that breaks its schema never leaves, and bytes that do never arrive.
  */
-import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Jit from "effect/schema/SchemaJITCompiler"
-import * as SchemaAST from "effect/SchemaAST"
-import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaParser from "effect/SchemaParser"
 import { Buffer, isUtf8 } from "node:buffer"
 import * as Codec from "../Codec.ts"
+import * as Transforms from "../internal/json/transforms.ts"
 
 const contentType = "application/json"
 
@@ -70,16 +66,11 @@ export const JsonCodecLive: Layer.Layer<Codec.Codec> = layer()
 const makeCoder = <S extends Codec.Wire>(schema: S, maxBytes: number, maxDepth: number): Codec.Coder<S["Type"]> => {
   const read = (bytes: Uint8Array) => toText(bytes, maxBytes, maxDepth)
   if (schema.ast._tag === "Void" && schema.ast.encoding === undefined) return makeVoidCoder(read)
-  const codec = Schema.toCodecJson(schema)
-  // Each direction is compiled by itself, and before the parsers below resolve it: a parser keeps what it found.
-  Jit.enable(codec.ast)
-  Jit.enable(SchemaAST.flip(codec.ast))
-  const encode = SchemaParser.encodeUnknownExit(codec)
-  const decode = SchemaParser.decodeUnknownExit(codec)
+  const { decode, encode } = Transforms.make(Schema.toCodecJson(schema))
   return {
     encode: (value) => {
       const json = encode(value)
-      return json._tag === "Success" ? print(json.value, maxBytes) : refuse(json.cause, encodeFailed)
+      return json._tag === "Success" ? print(json.value, maxBytes) : Transforms.refuse(json.cause, encodeFailed)
     },
     decode: (bytes) => {
       const text = read(bytes)
@@ -91,7 +82,7 @@ const makeCoder = <S extends Codec.Wire>(schema: S, maxBytes: number, maxDepth: 
         return decodeFailed(String(error))
       }
       const value = decode(json)
-      return value._tag === "Success" ? value as Exit.Success<S["Type"]> : refuse(value.cause, decodeFailed)
+      return value._tag === "Success" ? value as Exit.Success<S["Type"]> : Transforms.refuse(value.cause, decodeFailed)
     }
   }
 }
@@ -179,23 +170,6 @@ const quoteAfter = (bytes: Uint8Array, from: number): number => {
   return far === -1 ? bytes.length : far
 }
 
-/** The issue's text. What is no issue is a mistake in the schema, and dies; but for a value that exhausts the stack. */
-const refuse = (cause: Cause.Cause<SchemaIssue.Issue>, fail: (problem: string) => Refusal): Refusal => {
-  const issue = Cause.findError(cause)
-  if (issue._tag === "Success") return fail(explain(issue.success))
-  const defect = Cause.squash(cause)
-  return defect instanceof RangeError ? fail(String(defect)) : Exit.failCause(issue.failure)
-}
+const encodeFailed = (problem: string): Refusal => Codec.fail("EncodeFailed", contentType, problem)
 
-const explain = SchemaIssue.makeFormatterDefault()
-
-// An issue quotes what it met, and the text travels back to the caller.
-const maxProblem = 1024
-
-const clip = (problem: string): string => problem.length > maxProblem ? `${problem.slice(0, maxProblem)}…` : problem
-
-const encodeFailed = (problem: string): Refusal =>
-  Exit.fail(new Codec.CodecError({ reason: new Codec.EncodeFailed({ contentType, problem: clip(problem) }) }))
-
-const decodeFailed = (problem: string): Refusal =>
-  Exit.fail(new Codec.CodecError({ reason: new Codec.DecodeFailed({ contentType, problem: clip(problem) }) }))
+const decodeFailed = (problem: string): Refusal => Codec.fail("DecodeFailed", contentType, problem)
