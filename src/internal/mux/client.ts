@@ -8,7 +8,6 @@ import * as Channel from "effect/Channel"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Socket } from "node:net"
@@ -24,9 +23,10 @@ import {
   TransportError
 } from "../../Transport.ts"
 import type { Entry, Wheel } from "../wheel.ts"
-import { Flag, headSize, maxPing, readU32, toStatus, Type, window } from "./frames.ts"
+import { Flag, headSize, maxPing, readFailure, readU32, Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
+import * as Pump from "./pump.ts"
 import * as Reader from "./reader.ts"
 import * as Routes from "./routes.ts"
 import * as Writer from "./writer.ts"
@@ -140,9 +140,18 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
           },
           keep: (reply) => reply instanceof Uint8Array ? Buffer.from(reply) : reply
         })
-        const pump = single
-          ? undefined
-          : makePump(Outlet.make(socket, gate, 0), writer, messages, fiber, options, inbox, () => drop())
+        const pump = single ? undefined : Pump.make(messages, {
+          address,
+          maxMessage,
+          writer,
+          outlet: Outlet.make(socket, gate, 0),
+          context: fiber.context,
+          failed: (exit) => {
+            drop()
+            inbox.end(exit)
+            inbox.settle()
+          }
+        })
         let entry: Entry | undefined
         const over = () => {
           if (entry !== undefined) wheel.remove(entry)
@@ -164,7 +173,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
           }
         }
         const id = take(slot)
-        if (id === undefined) return Effect.succeed(one(overloaded()))
+        if (id === undefined) return Effect.succeed(Mailbox.only(overloaded()))
         const drop = () => {
           over()
           abandon(id, slot)
@@ -176,7 +185,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
             inbox.settle()
           })
         }
-        pump?.start(id)
+        pump?.number(id)
         send(id, call, Flag.Stream | (single ? Flag.Last : 0), single ? messages : undefined)
         return Effect.as(Scope.addFinalizer(scope, Effect.sync(drop)), inbox.pull)
       }))
@@ -283,73 +292,3 @@ const noReply = failure("Defect", "The server ended the call without a reply")
 
 const expired = (call: Call): Failure =>
   failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)
-
-const one = (reply: Reply) => {
-  let given = false
-  return Effect.suspend(() => {
-    if (given) return Mailbox.done
-    given = true
-    return Effect.succeed([reply] as const)
-  })
-}
-
-const readFailure = (flags: number, bytes: Buffer, start: number, end: number): Failure => {
-  const timed = (flags & Flag.Time) !== 0 && end - start >= 5
-  const body = Buffer.from(bytes.subarray(start + (timed ? 5 : 1), end))
-  return failure(toStatus(bytes[start]), body, timed ? readU32(bytes, start + 1) : undefined)
-}
-
-/** Pulls the caller's messages once the server asks for them, in a fiber of its own. */
-const makePump = (
-  outlet: Outlet.Outlet,
-  writer: Writer.Writer,
-  messages: Stream.Stream<Uint8Array>,
-  caller: Fiber.Fiber<unknown, unknown>,
-  options: Options,
-  inbox: Inbox,
-  drop: () => void
-) => {
-  const context = caller.context
-  let id = 0
-  let fiber: Fiber.Fiber<void, Oversized> | undefined
-  let stopped = false
-  const write = (message: Uint8Array) => writer.bytes(Type.Message, 0, id, message)
-  const pumping = Stream.runForEachArray(messages, (chunk): Effect.Effect<void, Oversized> => {
-    const large = chunk.find((message) => message.length > options.maxMessage)
-    return large === undefined ? outlet.send(chunk, (message) => message.length, write) : Effect.fail(large.length)
-  })
-  const start = () => {
-    fiber = Effect.runForkWith(context)(pumping)
-    fiber.addObserver((exit) => {
-      if (stopped) return
-      if (exit._tag === "Success") return writer.frame(Type.End, 0, id)
-      // The caller's own stream failed, or holds what cannot be sent: so does the call.
-      const reason = exit.cause.reasons[0]
-      drop()
-      inbox.end(
-        reason?._tag === "Fail" ? Exit.fail(tooLarge(options, reason.error)) : Exit.failCause(exit.cause as never)
-      )
-      inbox.settle()
-    })
-  }
-  return {
-    start: (number: number) => {
-      id = number
-    },
-    credit: (bytes: number) => {
-      if (stopped) return
-      outlet.credit(bytes)
-      if (fiber === undefined) start()
-    },
-    stop: () => {
-      stopped = true
-      fiber?.interruptUnsafe()
-    }
-  }
-}
-
-/** The size of a message that is over the limit. */
-type Oversized = number
-
-const tooLarge = ({ address, maxMessage }: Options, actual: number) =>
-  new TransportError({ reason: new LimitExceeded({ address, limit: "A message", allowed: maxMessage, actual }) })

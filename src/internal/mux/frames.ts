@@ -23,7 +23,7 @@
  * | GoAway  | server | nothing: no new calls over this connection                                                |
  * | Lost    | server | nothing: the handler was stopped before it had replied; it may have done its work         |
  */
-import type { Status } from "../../Transport.ts"
+import { type Failure, failure, type Status } from "../../Transport.ts"
 
 /** The protocol's name in the `Upgrade` header. */
 export const protocol = "effect-micro/1"
@@ -88,9 +88,6 @@ const statuses: ReadonlyArray<Status> = [
 /** A status as a byte. */
 export const fromStatus = (status: Status): number => statuses.indexOf(status)
 
-/** The status of a byte; what is not known is taken for a defect. */
-export const toStatus = (byte: number): Status => statuses[byte] ?? "Defect"
-
 /** An unsigned number of four bytes. */
 export const readU32 = (bytes: Uint8Array, at: number): number =>
   ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
@@ -100,4 +97,11 @@ export const writeU32 = (bytes: Uint8Array, at: number, value: number): void => 
   bytes[at + 1] = value >>> 16
   bytes[at + 2] = value >>> 8
   bytes[at + 3] = value
+}
+
+/** What is a failure's own in its frame, of which there is one byte at least. A status that is not known is a defect. */
+export const readFailure = (flags: number, bytes: Buffer, start: number, end: number): Failure => {
+  const timed = (flags & Flag.Time) !== 0 && end - start >= 5
+  const body = Buffer.from(bytes.subarray(start + (timed ? 5 : 1), end))
+  return failure(statuses[bytes[start]] ?? "Defect", body, timed ? readU32(bytes, start + 1) : undefined)
 }

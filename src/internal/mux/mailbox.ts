@@ -99,3 +99,13 @@ export const make = <A, E>(options: {
 
 /** The end of messages that are complete. */
 export const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
+
+/** A pull of one message. */
+export const only = <A>(message: A): Pull.Pull<Chunk<A>> => {
+  let given = false
+  return Effect.suspend((): Exit.Exit<Chunk<A>, Cause.Done> => {
+    if (given) return done
+    given = true
+    return Exit.succeed([message])
+  })
+}
