@@ -48,9 +48,10 @@ export const make: Effect.Effect<Rpc["Service"]> = Effect.sync(() => {
             method: Contract.endpoint(contract.key, name, definition),
             streamsIn: Contract.isStreamed(definition.payload)
           }
-          const find = Effect.suspend(() => {
+          const find = Effect.withFiber<Served, RpcError.RpcError>((fiber) => {
             const found = served.get(contract.key)
-            return found === undefined ? RpcError.fail("Unreachable", line) : Effect.succeed(found)
+            if (found === undefined) return RpcError.fail("Unreachable", line)
+            return remaining(fiber) === 0 ? RpcError.fail("DeadlineExceeded", line) : Effect.succeed(found)
           })
           return [name, Contract.isStreamed(definition.success) ? many(line, find) : one(line, find)]
         })

@@ -543,6 +543,19 @@ const deadlineLaws = (client: Open): void => {
   )
 
   law(
+    "runs no handler for a call whose time was up before it was made",
+    Effect.gen(function*() {
+      let ran = 0
+      const shop = yield* client({ ping: () => Effect.sync(() => ran++) })
+      yield* shop.ping()
+      for (const allowed of ["0 millis", "-1 seconds"] as const) {
+        assert.strictEqual((yield* reasonOf(Rpc.withTimeout(shop.ping(), allowed)))._tag, "DeadlineExceeded")
+      }
+      assert.strictEqual(ran, 1)
+    })
+  )
+
+  law(
     "tells the handler what is left of the time",
     Effect.gen(function*() {
       const told = yield* Deferred.make<number | undefined>()
