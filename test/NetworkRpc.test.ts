@@ -13,7 +13,7 @@ import * as Contract from "../src/Contract.ts"
 import { MemoryTransportLive } from "../src/Layers/MemoryTransport.ts"
 import { Instance, Registry } from "../src/Registry.ts"
 import * as Rpc from "../src/Rpc.ts"
-import { type Call, isFailure, Transport } from "../src/Transport.ts"
+import { type Call, isFailure, layerWrap, type Middleware, Transport } from "../src/Transport.ts"
 import {
   client,
   deadAddress,
@@ -176,13 +176,24 @@ describe("the road to an instance", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(shop.follow(2)), [1, 2])
     }))
 
-  it.live("ends as Unimplemented where everybody is too old", () =>
+  it.live("ends as Unimplemented where everybody is too old, and asks nobody twice", () =>
     Effect.gen(function*() {
       class Old extends Contract.Service<Old>()("acme.shop", { ping: Contract.method({}) }) {}
-      const old = yield* serve(Old, { ping: () => Effect.void })
-      const shop = yield* client(Shop, { registry: knowing(Shop.key, old.address, old.address) })
+      let asked = 0
+      const counting: Middleware = (next) => ({
+        unary: (call, message) => Effect.suspend(() => (asked++, next.unary(call, message))),
+        stream: (call, messages) => Stream.suspend(() => (asked++, next.stream(call, messages)))
+      })
+      const transport = layerWrap({ client: counting }).pipe(Layer.provide(overHttp()))
+      const [first, second] = yield* Effect.all([
+        serve(Old, { ping: () => Effect.void }),
+        serve(Old, { ping: () => Effect.void })
+      ])
+      const shop = yield* client(Shop, { registry: knowing(Shop.key, first.address, second.address), transport })
       assert.strictEqual((yield* reasonOf(shop.place({ sku: "pen", count: 1 })))._tag, "Unimplemented")
+      assert.strictEqual(asked, 2)
       assert.strictEqual((yield* reasonOf(Stream.runDrain(shop.follow(1))))._tag, "Unimplemented")
+      assert.strictEqual(asked, 4)
     }))
 })
 
@@ -212,7 +223,8 @@ describe("a connection that breaks", () => {
   class Wired extends Contract.Service<Wired>()("wired", {
     place: Contract.method({ success: Schema.Int }),
     look: Contract.method({ success: Schema.Int, idempotent: true }),
-    follow: Contract.method({ success: Contract.stream(Schema.Int), idempotent: true })
+    follow: Contract.method({ success: Contract.stream(Schema.Int), idempotent: true }),
+    total: Contract.method({ payload: Contract.stream(Schema.Int), success: Schema.Int, idempotent: true })
   }) {}
 
   /** A client behind a wire, which the first call of `place` and of `look` cuts. */
@@ -224,7 +236,8 @@ describe("a connection that breaks", () => {
     const { address } = yield* serve(Wired, {
       place: () => breaking("place"),
       look: () => breaking("look"),
-      follow: () => Stream.concat(Stream.sync(() => ++ran.follow), Stream.never)
+      follow: () => Stream.concat(Stream.sync(() => ++ran.follow), Stream.never),
+      total: (numbers) => Effect.andThen(Stream.runForEach(numbers, () => cut), Effect.never)
     })
     const wire = yield* relay(address)
     cut = wire.cut
@@ -251,6 +264,15 @@ describe("a connection that breaks", () => {
       const following = Stream.runForEach(calls.follow(), () => cut)
       assert.strictEqual((yield* reasonOf(following))._tag, "Disconnected")
       assert.strictEqual(ran.follow, 1)
+    }))
+
+  it.live("ends a call whose input has begun, even one that may be repeated", () =>
+    Effect.gen(function*() {
+      const { calls } = yield* behindWire
+      let starts = 0
+      const numbers = Stream.suspend(() => (starts++, Stream.concat(Stream.make(1), Stream.never)))
+      assert.strictEqual((yield* reasonOf(calls.total(numbers)))._tag, "Disconnected")
+      assert.strictEqual(starts, 1)
     }))
 
   it.live("is dialled again by the next call", () =>

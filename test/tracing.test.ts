@@ -141,6 +141,13 @@ for (const [name, rpc] of [["frames", network()], ["memory", inMemory()]] as con
         assert.strictEqual(passed, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
       }))
 
+    it.live("has nothing of the span that the server was started in", () =>
+      Effect.gen(function*() {
+        const front = yield* Effect.withParentSpan(build(rpc), outer(true))
+        assert.strictEqual(yield* front.ask(), "none")
+        assert.deepStrictEqual(yield* front.list().pipe(Stream.take(1), Stream.runCollect), ["none"])
+      }))
+
     it.live("is none where nobody records", () =>
       Effect.gen(function*() {
         const front = yield* build(rpc)

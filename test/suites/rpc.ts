@@ -93,7 +93,7 @@ export const rpcSuite = (name: string, rpc: Layer.Layer<Rpc.Rpc, unknown>, kinds
     deadlineLaws(client)
     if (kinds === "unary") return
     proxyLaws(rpc)
-    streamedDefectLaws(client)
+    streamedLaws(client)
   })
 }
 
@@ -444,7 +444,7 @@ const defectLaws = (client: Open): void => {
   )
 }
 
-const streamedDefectLaws = (client: Open): void => {
+const streamedLaws = (client: Open): void => {
   law(
     "tells of a handler that died in the middle of a stream, after the values before it",
     Effect.gen(function*() {
@@ -458,6 +458,17 @@ const streamedDefectLaws = (client: Open): void => {
       assert.deepStrictEqual(seen, [1, 2])
       assert.strictEqual(reason._tag, "RemoteDefect")
       assert.include(reason.message, "out of ink")
+    })
+  )
+
+  law(
+    "gives handlers nothing of the deadline that the server was started with",
+    Effect.gen(function*() {
+      const told = yield* Deferred.make<number | undefined>()
+      const tell = Effect.flatMap(Rpc.CurrentDeadline, (deadline) => Deferred.succeed(told, deadline))
+      const shop = yield* Rpc.withTimeout(client({ follow: () => Stream.drain(Stream.fromEffect(tell)) }), "1 hour")
+      yield* Stream.runDrain(shop.follow(0))
+      assert.isUndefined(yield* Deferred.await(told))
     })
   )
 
