@@ -1,0 +1,93 @@
+/**
+ * The dialling end of a connection as its calls see it: what they write to, and why they may not.
+ */
+import * as Effect from "effect/Effect"
+import type { Socket } from "node:net"
+import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
+import type { Entry, Wheel } from "../wheel.ts"
+import { Type } from "./frames.ts"
+import * as Outlet from "./outlet.ts"
+import * as Routes from "./routes.ts"
+import * as Slots from "./slots.ts"
+import * as Writer from "./writer.ts"
+
+export interface Options {
+  readonly address: string
+  readonly wheel: Wheel
+  readonly maxMessage: number
+  readonly maxHeaders: number
+  readonly maxCalls: number
+}
+
+export interface Wire {
+  readonly socket: Socket
+  readonly options: Options
+  readonly writer: Writer.Writer
+  readonly gate: Outlet.Gate
+  readonly routes: Routes.Routes
+  readonly slots: Slots.Slots
+  /** Inboxes that the read at hand has brought something to. */
+  readonly touched: Array<Slots.Inbox>
+  /** Whether there are to be no new calls. */
+  leaving: boolean
+}
+
+export const make = (socket: Socket, options: Options): Wire => {
+  const writer = Writer.make(socket)
+  return {
+    socket,
+    options,
+    writer,
+    gate: Outlet.gate(socket),
+    routes: Routes.make(writer),
+    slots: Slots.make(options.maxCalls),
+    touched: [],
+    leaving: false
+  }
+}
+
+/** Why a new call cannot go over this connection, if it cannot. */
+export const refusal = (
+  { leaving, options, routes, socket }: Wire,
+  call: Call,
+  size: number
+): Effect.Effect<never, TransportError> | undefined => {
+  const { address, maxMessage } = options
+  if (leaving || socket.destroyed || !socket.writable) {
+    return Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
+  }
+  if (size <= maxMessage) return routes.refusal(call, options)
+  const limit = new LimitExceeded({ address, limit: "A message", allowed: maxMessage, actual: size })
+  return Effect.fail(new TransportError({ reason: limit }))
+}
+
+/** A number for a call, unless too many are under way or too much waits to be written. */
+export const take = ({ options, slots, socket }: Wire, slot: Slots.Slot): number | undefined =>
+  socket.writableLength > backlog * options.maxMessage ? undefined : slots.take(slot)
+
+/** Messages of the largest size that may wait for a server that does not read. */
+const backlog = 16
+
+/** Forgets who called, and tells the server. */
+export const abandon = ({ slots, socket, writer }: Wire, id: number, slot: Slots.Slot): void => {
+  if (slots.abandon(id, slot) && !socket.destroyed) writer.frame(Type.Cancel, 0, id)
+}
+
+/** Sends the head of a call, and its message if that is the only one. */
+export const open = (
+  { routes, writer }: Wire,
+  id: number,
+  call: Call,
+  flags: number,
+  message: Uint8Array | undefined
+): void => writer.open(id, flags, routes.number(call), call.timeout, Routes.headers(call), message)
+
+/** Calls `expire` when the deadline of a call has passed, if it has one. */
+export const expiry = ({ options }: Wire, call: Call, expire: (reply: Failure) => void): Entry | undefined =>
+  call.timeout === undefined ? undefined : options.wheel.add(call.timeout, () => {
+    expire(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
+  })
+
+/** The reply to a call for which there is no number. */
+export const overloaded = ({ options, slots }: Wire): Failure =>
+  failure("Overloaded", `${slots.pending()} calls are under way to ${options.address}`)
