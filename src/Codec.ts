@@ -39,7 +39,7 @@ export interface Format {
 export class Codec extends Context.Service<Codec, {
   /** What this process writes. */
   readonly preferred: Format
-  /** The format of a content type, if it is known. Parameters such as `charset` are ignored. */
+  /** The format of a content type, if it is known. Parameters are ignored, but for text in another charset than UTF-8. */
   readonly find: (contentType: string) => Format | undefined
   /** All that this process reads, the preferred one first. */
   readonly contentTypes: ReadonlyArray<string>
@@ -50,7 +50,8 @@ export const make = (...formats: NonEmptyReadonlyArray<Format>): Codec["Service"
   const byType = new Map(formats.map((format) => [format.contentType, format]))
   return Codec.of({
     preferred: formats[0],
-    find: (contentType) => byType.get(contentType) ?? byType.get(essence(contentType)),
+    find: (contentType) =>
+      byType.get(contentType) ?? (isUtf8(contentType) ? byType.get(essence(contentType)) : undefined),
     contentTypes: [...byType.keys()]
   })
 }
@@ -97,7 +98,9 @@ export class UnknownContentType extends Schema.TaggedError<UnknownContentType>("
 ) {
   override get message(): string {
     const quoted = this.contentType.length > maxQuoted ? `${this.contentType.slice(0, maxQuoted)}…` : this.contentType
-    return `Content type ${quoted} is not spoken here, but ${this.spoken.join(", ")}`
+    return `Content type ${quoted} is not spoken here; ${this.spoken.join(", ")} ${
+      this.spoken.length > 1 ? "are" : "is"
+    }`
   }
 }
 
@@ -145,4 +148,10 @@ const maxQuoted = 100
 const essence = (contentType: string): string => {
   const end = contentType.indexOf(";")
   return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
+}
+
+// Of other types, such as JSON, the charset is fixed, and a parameter that says otherwise is a mistake of no meaning.
+const isUtf8 = (contentType: string): boolean => {
+  const charset = /^\s*text\/.*;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]
+  return charset === undefined || /^(utf-?8|us-ascii)$/i.test(charset)
 }

@@ -33,10 +33,13 @@ export const make = (codec: Wire): Transforms => {
   return { encode: either(short, encode), decode: either(short, decode) }
 }
 
+/** Says that a coding failed, and why. */
+export type Fail = (problem: string) => Exit.Exit<never, CodecError>
+
 /** Refuses with the issue's text. What is no issue is a mistake in the schema, and dies; but for an exhausted stack. */
 export const refuse = (
   cause: Cause.Cause<SchemaIssue.Issue>,
-  fail: (problem: string) => Exit.Exit<never, CodecError>
+  fail: Fail
 ): Exit.Exit<never, CodecError> => {
   const issue = Cause.findError(cause)
   if (issue._tag === "Success") return fail(explain(issue.success))
