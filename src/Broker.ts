@@ -93,7 +93,7 @@ export const subscribe = <S extends Codec.Wire, E, R>(
       const contentType = message.headers["content-type"] ?? codec.preferred.contentType
       const format = codec.find(contentType)
       if (format === undefined) {
-        const reason = new Codec.UnknownContentType({ contentType, spoken: [codec.preferred.contentType] })
+        const reason = new Codec.UnknownContentType({ contentType, spoken: codec.contentTypes })
         return Effect.fail(unreadable(topic.name)(new Codec.CodecError({ reason })))
       }
       const event = format.coder(topic.schema).decode(message.body)

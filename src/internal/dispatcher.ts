@@ -11,14 +11,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import type { Codec } from "../Codec.ts"
+import { type Codec, UnknownContentType } from "../Codec.ts"
 import type * as Contract from "../Contract.ts"
 import { CurrentCall, CurrentDeadline } from "../Rpc.ts"
 import { RpcError } from "../RpcError.ts"
 import * as RpcErrors from "../RpcError.ts"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../Transport.ts"
+import * as Accept from "./accept.ts"
 import { defect } from "./answering.ts"
-import type { Coders, Method } from "./methods.ts"
+import type { Answering, Coders, Method } from "./methods.ts"
 import * as Methods from "./methods.ts"
 import * as Running from "./running.ts"
 import * as Trace from "./trace.ts"
@@ -59,10 +60,10 @@ export const make = <M extends Contract.Methods, R>(
     if (running.refusing) return failure("Unavailable", `This instance of ${contract.key} is leaving`)
     const route = routes.get(call.method)
     if (route === undefined) return failure("Unimplemented", `${contract.key} has no method ${call.method}`)
-    const format = codec.find(call.contentType)
-    return format === undefined
-      ? failure("Malformed", `Content type ${call.contentType} is not spoken here; ${codec.preferred.contentType} is`)
-      : { _tag: "Serving", route, coders: route.method.coders(format), call, ground, running }
+    const coders = codersOf(call, route.method, codec)
+    return typeof coders === "string"
+      ? failure("Malformed", coders)
+      : { _tag: "Serving", route, coders, call, ground, running }
   }
 
   const stream: Exchange["stream"] = (call, messages) =>
@@ -106,10 +107,21 @@ const makeGround = (services: Context.Context<never>): Ground => {
 interface Serving {
   readonly _tag: "Serving"
   readonly route: Route
-  readonly coders: Coders
+  readonly coders: Answering
   readonly call: Call
   readonly ground: Ground
   readonly running: Running.Running
+}
+
+/** The coders of the formats that a call is in and wants its answer in; or why there are none. */
+const codersOf = (call: Call, method: Method, codec: Codec["Service"]): Answering | string => {
+  const { contentType } = call
+  const read = codec.find(contentType)
+  if (read === undefined) return new UnknownContentType({ contentType, spoken: codec.contentTypes }).message
+  const write = Accept.choose(call, read, codec)
+  return write === undefined
+    ? `No content type that is accepted is spoken here; ${codec.contentTypes.join(", ")} can be`
+    : method.answering(read, write)
 }
 
 /** One message in, one out: the road of a unary call, without a stream on it. */
@@ -163,7 +175,7 @@ const streamed = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Ar
       (span) => Stream.provideService(replies, Tracer.ParentSpan, span)
     ))
     : replies
-  return Stream.updateContext(spanned, () => contextOf(serving, parent))
+  return Stream.suspend(() => Running.within(spanned, contextOf(serving, parent)))
 }
 
 /** The span that the caller's side told of. */
@@ -182,7 +194,7 @@ const contextOf = ({ call, ground }: Serving, parent: Tracer.AnySpan | undefined
   return parent === undefined ? context : Context.add(context, Tracer.ParentSpan, parent)
 }
 
-const answer = (exit: Exit.Exit<unknown, unknown>, coders: Coders, call: Call): Reply =>
+const answer = (exit: Exit.Exit<unknown, unknown>, coders: Answering, call: Call): Reply =>
   exit._tag === "Success" ? success(exit.value, coders) : failed(exit.cause, coders, call)
 
 const success = (value: unknown, coders: Coders): Reply => {
@@ -195,11 +207,12 @@ const encoded = (values: ReadonlyArray<unknown>, coders: Coders): [Reply, ...Arr
   values.map((value) => success(value, coders)) as [Reply, ...Array<Reply>]
 
 /** A handler that did not succeed: its declared error, an `RpcError` passed on, or a defect. */
-const failed = (cause: Cause.Cause<unknown>, coders: Coders, call: Call): Reply => {
+const failed = (cause: Cause.Cause<unknown>, coders: Answering, call: Call): Reply => {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "None") return defect(cause)
   if (error.value instanceof RpcError) return passedOn(error.value)
   const bytes = coders.error.encode(error.value)
+  Accept.tell(call, coders.errorType)
   return bytes._tag === "Success"
     ? failure("Error", bytes.value)
     : failure("Defect", `${call.method} failed with an error that its contract does not declare`)

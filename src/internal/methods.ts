@@ -12,6 +12,12 @@ export interface Coders {
   readonly error: Coder<any>
 }
 
+/** The coders to answer a call with, whose payload and success may be of two formats. */
+export interface Answering extends Coders {
+  /** In which content type errors are written. */
+  readonly errorType: string
+}
+
 export interface Method {
   /** As the contract calls it: `place`. */
   readonly name: string
@@ -22,36 +28,89 @@ export interface Method {
   readonly streamsIn: boolean
   /** Whether the success is many messages. */
   readonly streamsOut: boolean
-  /** The coders of a format, compiled once. */
+  /** The coders of a format, compiled once. Dies where the format cannot express the method. */
   readonly coders: (format: Format) => Coders
+  /**
+   * The coders to read the payload in one format and write the success in another; or why there are none.
+   *
+   * An error that its format cannot express is written in the preferred one, which can.
+   */
+  readonly answering: (read: Format, write: Format) => Answering | string
 }
 
-/** The methods of a contract. Those of the preferred format are compiled now, so that what cannot be written dies now. */
+/**
+ * The methods of a contract.
+ *
+ * **Details**
+ *
+ * The coders of the preferred format are compiled now, so that what cannot be written dies now. Those of other formats
+ * are compiled when first asked for: that `text/plain` has no room for a struct is of no concern to who does not ask.
+ */
 export const make = (contract: Contract.Definition<Contract.Methods>, codec: Codec["Service"]): Array<Method> =>
   Object.entries(contract.methods).map(([name, erased]) => {
     const definition = erased as Contract.Method<Contract.Side, Contract.Side, Wire>
-    const compiled = new Map<Format, Coders>()
-    const coders = (format: Format): Coders => {
-      let known = compiled.get(format)
-      if (known === undefined) {
-        known = {
-          payload: format.coder(schema(definition.payload)),
-          success: format.coder(schema(definition.success)),
-          error: format.coder(definition.error)
-        }
-        compiled.set(format, known)
-      }
-      return known
-    }
-    coders(codec.preferred)
+    const endpoint = Contract.endpoint(contract.key, name, definition)
+    const sides = makeSides(definition)
+    const coders = (format: Format): Coders => ({
+      payload: format.coder(sides.payload),
+      success: format.coder(sides.success),
+      error: format.coder(sides.error)
+    })
+    const preferred = coders(codec.preferred)
+    const usual = new Map<Format, Answering | string>([
+      [codec.preferred, { ...preferred, errorType: codec.preferred.contentType }]
+    ])
     return {
       name,
-      endpoint: Contract.endpoint(contract.key, name, definition),
+      endpoint,
       idempotent: definition.idempotent,
       streamsIn: Contract.isStreamed(definition.payload),
       streamsOut: Contract.isStreamed(definition.success),
-      coders
+      coders: (format) => format === codec.preferred ? preferred : coders(format),
+      answering: (read, write) => {
+        const known = read === write ? usual.get(read) : undefined
+        if (known !== undefined) return known
+        const found = answering(sides, endpoint, read, write, codec.preferred)
+        if (read === write) usual.set(read, found)
+        return found
+      }
     }
   })
 
+// ---------------------------------------------------------------------------------------------------------------------
+
+type Sides = Readonly<Record<keyof Coders, Wire>>
+
+const makeSides = ({ error, payload, success }: Contract.Method<Contract.Side, Contract.Side, Wire>): Sides => ({
+  payload: schema(payload),
+  success: schema(success),
+  error
+})
+
 const schema = (side: Contract.Side): Wire => Contract.isStreamed(side) ? side.schema : side
+
+const answering = (
+  sides: Sides,
+  endpoint: string,
+  read: Format,
+  write: Format,
+  preferred: Format
+): Answering | string => {
+  const payload = attempt(read, sides.payload)
+  if (typeof payload === "string") return `${read.contentType} has no form for the payload of ${endpoint}: ${payload}`
+  const success = attempt(write, sides.success)
+  if (typeof success === "string") return `${write.contentType} has no form for the success of ${endpoint}: ${success}`
+  const error = attempt(write, sides.error)
+  return typeof error === "string"
+    ? { payload, success, error: preferred.coder(sides.error), errorType: preferred.contentType }
+    : { payload, success, error, errorType: write.contentType }
+}
+
+/** The coder, or why the format has none. */
+const attempt = (format: Format, schema: Wire): Coder<any> | string => {
+  try {
+    return format.coder(schema)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

@@ -24,11 +24,13 @@ export const write = (response: Http.ServerResponse, head: Head, reply: Reply, o
     if (head.form.id !== undefined) headers.push("Micro-Id", head.form.id, "X-Micro-Id", head.form.id)
     return end(response, 200, headers, contentType(head, reply), body)
   }
-  if (!isFailure(reply)) return end(response, 200, headers, head.call.contentType, reply)
-  const code = options.code ?? httpCodes[reply.status]
+  const note = head.call.accept
+  const type = note?.answered ?? head.call.contentType
+  if (!isFailure(reply)) return end(response, 200, headers, type, reply)
+  const code = options.code ?? (note?.refused === true ? 406 : httpCodes[reply.status])
   appendStatus(headers, reply)
   if (code === 405) headers.push("Allow", "POST")
-  if (reply.status === "Error") return end(response, code, headers, head.call.contentType, reply.body)
+  if (reply.status === "Error") return end(response, code, headers, type, reply.body)
   end(response, code, headers, "application/json", explanation(reply))
 }
 

@@ -7,6 +7,8 @@
 import type * as Http from "node:http"
 import type { Call, Failure } from "../../Transport.ts"
 import { failure } from "../../Transport.ts"
+import * as Accept from "../accept.ts"
+import type { Noted } from "../accept.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as HeaderText from "./headerText.ts"
 import * as Metadata from "./metadata.ts"
@@ -22,7 +24,7 @@ export interface Form {
 /** A call, or why there is none. */
 export interface Head {
   readonly form: Form
-  readonly call: Call
+  readonly call: Noted
   /** What the request is refused with, without asking any exchange. */
   readonly refusal: Refusal | undefined
   /** How long the body says that it is. */
@@ -93,14 +95,17 @@ const fromPath = (
 ): Head => {
   const target = Paths.parse(request.url ?? "/")
   const { method, service } = typeof target === "string" ? { service: "", method: "" } : target
+  const contentType = control["content-type"] ?? "application/json"
+  const accept = Accept.make(contentType, control.accept)
   return {
     form: { _tag: "Path", id: undefined },
     call: {
       service,
       method,
-      contentType: control["content-type"] ?? "application/json",
+      contentType,
       headers,
-      timeout: GoMicro.parseTimeout(control.timeout)
+      timeout: GoMicro.parseTimeout(control.timeout),
+      ...(accept === undefined ? undefined : { accept })
     },
     refusal: target === "NotACall"
       ? refuse(404, "Unimplemented", "POST /<service>/<method>, or / with a Micro-Endpoint header, is a call")
