@@ -1,0 +1,78 @@
+/**
+ * The listening end of a connection as its calls see it: those that run, and what they write to.
+ */
+import type * as Context from "effect/Context"
+import type { Socket } from "node:net"
+import type { Exchange, Failure, Reply } from "../../Transport.ts"
+import type { Answer } from "../answering.ts"
+import type { Wheel } from "../wheel.ts"
+import { Flag, Type } from "./frames.ts"
+import type { Mailbox } from "./mailbox.ts"
+import * as Outlet from "./outlet.ts"
+import * as Writer from "./writer.ts"
+
+export interface Options {
+  readonly find: (service: string) => Exchange | undefined
+  readonly answer: Answer
+  readonly wheel: Wheel
+  readonly context: Context.Context<never>
+  readonly maxMessage: number
+  readonly maxHeaders: number
+  readonly maxCalls: number
+}
+
+/** Messages of a stream that wait to be pulled. */
+export type Inbox = Mailbox<Uint8Array, never>
+
+/** A call that has not ended. */
+export interface Running {
+  readonly service: string
+  readonly interrupt: () => void
+  /** Whether the caller has gone. */
+  cancelled: boolean
+  /** Ends a call with a failure, whatever its handler does. */
+  readonly refuse?: (problem: Failure) => void
+  readonly inbox?: Inbox | undefined
+  readonly outlet?: Outlet.Outlet
+}
+
+export interface Reception {
+  readonly socket: Socket
+  readonly options: Options
+  readonly writer: Writer.Writer
+  readonly gate: Outlet.Gate
+  readonly calls: Map<number, Running>
+}
+
+export const make = (socket: Socket, options: Options): Reception => ({
+  socket,
+  options,
+  writer: Writer.make(socket),
+  gate: Outlet.gate(socket),
+  calls: new Map()
+})
+
+/** Ends a call: with a reply, or because it was interrupted. */
+export const end = ({ calls, options, socket, writer }: Reception, id: number, reply: Reply | undefined): void => {
+  const running = calls.get(id)
+  calls.delete(id)
+  if (socket.destroyed) return
+  if (reply instanceof Uint8Array) writer.bytes(Type.Message, Flag.Last, id, reply)
+  else if (reply !== undefined) writer.failure(id, reply)
+  else if (running?.cancelled === true) writer.frame(Type.End, 0, id)
+  else writer.frame(Type.Lost, 0, id)
+  ease(socket, options)
+}
+
+/** Ends a stream that has sent all its replies. */
+export const complete = ({ calls, socket, writer }: Reception, id: number): void => {
+  calls.delete(id)
+  if (!socket.destroyed) writer.frame(Type.End, 0, id)
+}
+
+/** A client that makes us write and reads nothing of it is not read from either. */
+export const ease = (socket: Socket, { maxMessage }: Options): void => {
+  if (!socket.writableNeedDrain || socket.writableLength < 4 * maxMessage || socket.isPaused()) return
+  socket.pause()
+  socket.once("drain", () => socket.resume())
+}

@@ -1,0 +1,73 @@
+/**
+ * A call with many messages or many replies, at the listening end: a fiber that pulls the replies, as fast as the client
+ * takes them.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { type Call, type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
+import { defect } from "../answering.ts"
+import { Type, window } from "./frames.ts"
+import * as Mailbox from "./mailbox.ts"
+import * as Outlet from "./outlet.ts"
+import * as Reception from "./reception.ts"
+
+/** Serves a streaming call, whose only message is at hand or whose messages are to come. */
+export const start = (
+  reception: Reception.Reception,
+  exchange: Exchange,
+  call: Call,
+  id: number,
+  message: Uint8Array | undefined
+): void => {
+  const { calls, gate, options, socket, writer } = reception
+  const outlet = Outlet.make(socket, gate, window)
+  const inbox = message === undefined ? makeInbox((bytes) => writer.number(Type.Credit, id, bytes)) : undefined
+  let fiber: Fiber.Fiber<void> | undefined
+  let failed: Failure | undefined
+  let ended = false
+  const finish = (end: () => void) => {
+    if (ended) return
+    ended = true
+    if (expiry !== undefined) options.wheel.remove(expiry)
+    end()
+  }
+  const refuse = (problem: Failure) => {
+    finish(() => Reception.end(reception, id, problem))
+    fiber?.interruptUnsafe()
+  }
+  const expiry = call.timeout === undefined ? undefined : options.wheel.add(
+    call.timeout,
+    () => refuse(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
+  )
+  const write = (value: Reply) => {
+    if (failed !== undefined || ended) return
+    if (value instanceof Uint8Array) writer.bytes(Type.Message, 0, id, value)
+    else failed = value
+  }
+  const messages = message ?? Stream.fromPull(Effect.succeed(inbox!.pull))
+  const replies = Effect.suspend(() =>
+    Stream.runForEachArray(exchange.stream(call, messages), (chunk) => outlet.send(chunk, sizeOf, write))
+  )
+  // Registered before the handler starts, so that whatever comes for the call meanwhile finds it.
+  const interrupt = () => fiber?.interruptUnsafe()
+  calls.set(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })
+  fiber = Effect.runForkWith(options.context)(replies)
+  fiber.addObserver((exit) =>
+    finish(() => {
+      if (failed === undefined && exit._tag === "Success") return Reception.complete(reception, id)
+      Reception.end(reception, id, failed ?? (exit._tag === "Success" ? undefined : ending(exit.cause)))
+    })
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const makeInbox = (credit: (bytes: number) => void): Reception.Inbox =>
+  Mailbox.make({ initial: 0, credit, keep: (message) => Buffer.from(message) })
+
+const sizeOf = (reply: Reply): number => reply instanceof Uint8Array ? reply.length : 0
+
+const ending = (cause: Cause.Cause<never>): Failure | undefined =>
+  Cause.hasInterruptsOnly(cause) ? undefined : defect(cause)
