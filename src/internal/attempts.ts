@@ -27,8 +27,8 @@ const furthest = 16
 /** At most so many attempts that may run a handler again, or knock again where nobody answered. */
 const repeats = 3
 
-/** The first pause before knocking again, and the longest, in milliseconds. */
-const pause = { first: 25, longest: 250 }
+/** The longest that the first pause before knocking again may be, in milliseconds; the next ones double it. */
+const pause = 25
 
 /** The history after one more failure, or undefined where that failure is final. */
 export const next = (
@@ -64,7 +64,7 @@ export const choice = (history: History | undefined): SelectOptions | undefined 
 /** The pause before an attempt: none before one elsewhere. */
 export const wait = (history: History): Effect.Effect<void> => {
   if (history.repeats === 0) return Effect.void
-  const longest = Math.min(pause.longest, pause.first * 2 ** (history.repeats - 1))
+  const longest = pause * 2 ** (history.repeats - 1)
   return Effect.flatMap(Random.next, (share) => Effect.sleep(share * longest))
 }
 
