@@ -106,7 +106,7 @@ const many = (line: Line, find: Find) => (payload: unknown): Stream.Stream<unkno
       const input = makeInput(line, fiber, payload)
       const handled = Stream.suspend(() => served.handlers[line.name](input.payload) as Stream.Stream<unknown, unknown>)
       const context = contextOf(line, served, fiber)
-      const answered: Stream.Stream<unknown, unknown> = Stream.updateContext(handled, () => context)
+      const answered: Stream.Stream<unknown, unknown> = Running.within(handled, context)
       const replies = Stream.catchCause(answered, (cause) => Stream.failCause(translated(line, input, cause)))
       const rest = remaining(fiber)
       return Effect.as(
@@ -125,8 +125,7 @@ interface Input {
 
 const makeInput = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown): Input => {
   if (!line.streamsIn) return { payload, failure: undefined }
-  const { context } = fiber
-  const messages = Stream.updateContext(payload as Stream.Stream<unknown, RpcError.RpcError>, () => context)
+  const messages = Running.within(payload as Stream.Stream<unknown, RpcError.RpcError>, fiber.context)
   const input: Input = {
     payload: Stream.tapError(messages, (error) =>
       Effect.sync(() => {

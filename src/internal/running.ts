@@ -1,10 +1,12 @@
 /**
  * The calls that run in a server: counted, so that it can let them finish before it leaves.
  */
+import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { CurrentDeadline } from "../Rpc.ts"
 
@@ -52,4 +54,18 @@ export const base = (context: Context.Context<never>): Context.Context<never> =>
   services.delete(Tracer.ParentSpan.key)
   services.delete(CurrentDeadline.key)
   return Context.makeUnsafe<never>(services)
+}
+
+/** A stream that runs in a context and sees nothing of the one around it; Effect's own way merges the two. */
+export const within = <A, E>(
+  stream: Stream.Stream<A, E>,
+  context: Context.Context<never>
+): Stream.Stream<A, E> => {
+  const enter = <B, F>(effect: Effect.Effect<B, F>): Effect.Effect<B, F> => Effect.updateContext(effect, () => context)
+  // The cast forgets that `E` might have been the signal of the end, which no stream fails with.
+  return Stream.fromChannel(
+    Channel.fromTransform((upstream, scope) =>
+      Effect.map(enter(Channel.toTransform(stream.channel)(upstream, scope)), enter)
+    )
+  ) as Stream.Stream<A, E>
 }

@@ -18,6 +18,7 @@ import type * as RpcError from "../RpcError.ts"
 import type { Call, Connection, Reply, TransportError } from "../Transport.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
+import * as Served from "./running.ts"
 import * as Trace from "./trace.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
@@ -27,7 +28,10 @@ export const many = (line: Line.Line, payload: unknown): Stream.Stream<unknown, 
   Stream.fromChannel(
     Channel.fromTransform((_, scope) =>
       Effect.withFiber((fiber) =>
-        Effect.flatMap(recorded(line, fiber, scope), (head) => begin(line, payload, head, scope))
+        Effect.flatMap(
+          recorded(line, fiber, scope),
+          (head) => begin(line, makeInput(line, fiber, payload), head, scope)
+        )
       )
     )
   )
@@ -66,10 +70,10 @@ interface Running {
   pull: Pull.Pull<Chunk<Reply>, unknown> | undefined
 }
 
-const begin = (line: Line.Line, payload: unknown, head: Line.Head, scope: Scope.Scope) => {
+const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scope) => {
   const running: Running = {
     line,
-    input: makeInput(line, payload),
+    input,
     lease: Scope.makeUnsafe(),
     verdict: Exit.void,
     pull: undefined
@@ -160,7 +164,7 @@ interface Input {
   failure: RpcError.RpcError | undefined
 }
 
-const makeInput = (line: Line.Line, payload: unknown): Input => {
+const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown): Input => {
   const { payload: coder } = line.coders
   if (!line.method.streamsIn) {
     const message = coder.encode(payload)
@@ -176,9 +180,11 @@ const makeInput = (line: Line.Line, payload: unknown): Input => {
       >,
       (cause) => Line.malformed(line, cause)
     )
+  // The caller's stream runs as the caller's, whatever fiber a transport pulls it with.
+  const own = Served.within(payload as Stream.Stream<unknown, RpcError.RpcError>, fiber.context)
   const messages = Stream.suspend(() => {
     input.begun = true
-    return Stream.mapArrayEffect(payload as Stream.Stream<unknown, RpcError.RpcError>, encode)
+    return Stream.mapArrayEffect(own, encode)
   }).pipe(
     Stream.catch((failure) => {
       input.failure = failure

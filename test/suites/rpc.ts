@@ -473,6 +473,18 @@ const streamedLaws = (client: Open): void => {
   )
 
   law(
+    "passes the metadata of a stream on to nobody, and runs the caller's own stream as the caller's",
+    Effect.gen(function*() {
+      const token = Effect.map(Rpc.CurrentHeaders, (headers) => headers["x-token"] ?? "none")
+      const shop = yield* client({
+        quote: (skus) => Stream.mapEffect(skus, (sku) => Effect.map(token, (own) => receipt(`${sku}, ${own}`, 1)))
+      })
+      const quotes = shop.quote(Stream.fromEffect(token)).pipe(Stream.map(({ sku }) => sku), Stream.runCollect)
+      assert.deepStrictEqual(yield* Rpc.withHeaders(quotes, { "x-token": "secret" }), ["secret, none"])
+    })
+  )
+
+  law(
     "tells of a handler that threw instead of giving a stream",
     Effect.gen(function*() {
       const shop = yield* client({
