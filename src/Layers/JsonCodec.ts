@@ -9,14 +9,17 @@ import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Codec from "../Codec.ts"
 import * as Format from "../internal/format.ts"
+import * as GoDialects from "../internal/json/goDialects.ts"
 import * as JsonText from "../internal/json/text.ts"
 
-/** The bounds of a message. */
+/** The bounds of a message, and how it is read. */
 export interface Options {
   /** Longest message that is written or read, in bytes; 16 MiB unless told. */
   readonly maxBytes?: number | undefined
   /** How many objects and arrays may lie inside each other in a message that is read; 512 unless told. */
   readonly maxDepth?: number | undefined
+  /** What is read: canonical JSON unless told, or `"go"`, also what services of Go write. */
+  readonly reads?: "canonical" | "go" | undefined
 }
 
 /**
@@ -27,6 +30,13 @@ export interface Options {
  * A value is written as `Schema.toCodecJson` says: a `Date` is an ISO string, a `bigint` a string of digits, bytes are
  * base64, and numbers that JSON lacks are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`. Unknown properties are
  * dropped in both directions.
+ *
+ * With `reads: "go"` a name may also come in the other case (`user_id` for `userId`), a `bigint` as a number and a whole
+ * number as digits, and `null` for an empty list or map, as Go Micro's services write them. It costs about as much again
+ * as reading; what is written stays canonical. An enum is read by its name alone: a schema does not know the number.
+ *
+ * Of a name that occurs twice in one object the last one counts, as for every reader built on `JSON.parse`. Half of a
+ * surrogate pair travels as its escape. Minus zero is written as `0`.
  *
  * `Schema.Void` is the empty message. White space, `null` and `{}` are read as it too, for peers that must send a body.
  *
@@ -41,7 +51,7 @@ export const format = (options?: Options): Codec.Format => {
   return Format.make({
     contentType: "application/json",
     maxBytes: options?.maxBytes,
-    codec: Schema.toCodecJson,
+    codec: options?.reads === "go" ? GoDialects.make : Schema.toCodecJson,
     write: JsonText.write,
     read: (bytes) => JSON.parse(JsonText.read(bytes, maxDepth)),
     isNothing: (bytes) => ["", "null", "{}"].includes(JsonText.read(bytes, maxDepth).trim())
