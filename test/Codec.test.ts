@@ -20,6 +20,20 @@ describe("Codec", () => {
     assert.strictEqual(codec.find("application/json ;charset=utf-8"), json)
   })
 
+  it("tells all content types, the preferred one first", () => {
+    assert.deepStrictEqual(Codec.make(other, json).contentTypes, ["application/x-other", "application/json"])
+  })
+
+  it("ignores no charset but UTF-8 where the type is text", () => {
+    const text: Codec.Format = { contentType: "text/plain", coder: json.coder }
+    const codec = Codec.make(text, json)
+    for (const charset of ["utf-8", "UTF8", "\"utf-8\"", "us-ascii"]) {
+      assert.strictEqual(codec.find(`text/plain; format=flowed; charset=${charset}`), text)
+    }
+    assert.isUndefined(codec.find("text/plain; charset=iso-8859-1"))
+    assert.strictEqual(codec.find("application/json; charset=iso-8859-1"), json)
+  })
+
   it("knows no format of a content type that was not given", () => {
     const codec = Codec.make(json)
     for (const contentType of ["application/x-other", "", ";", "application/json2", "__proto__"]) {

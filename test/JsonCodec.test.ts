@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Buffer } from "node:buffer"
 import * as JsonCodec from "../src/Layers/JsonCodec.ts"
@@ -70,15 +71,79 @@ describe("JsonCodec", () => {
     assert.deepStrictEqual(succeeded(small.decode(succeeded(small.encode(value)))), value)
   })
 
-  it("lets a property named __proto__ change no prototype", () => {
-    const evil = bytes(`{"__proto__":{"id":1,"name":"evil","admin":true}}`)
-    failed(small.decode(evil))
-    for (const schema of [Schema.Record(Schema.String, Schema.Unknown), Schema.Unknown]) {
-      const decoded = succeeded(format.coder(schema).decode(evil)) as Record<string, unknown>
-      assert.isUndefined(decoded["admin"])
-      assert.deepStrictEqual(Object.keys(decoded), ["__proto__"])
+  it("lets no name of a property change a prototype, of structs, records and unknown values", () => {
+    const Names = Schema.Struct({ ["__proto__"]: Schema.Number, constructor: Schema.String })
+    const schemas = [
+      Schema.Record(Schema.String, Schema.Unknown),
+      Schema.Record(Schema.String, Schema.Record(Schema.String, Schema.Unknown)),
+      Schema.Unknown,
+      Schema.Any
+    ]
+    for (const name of ["__proto__", "constructor", "prototype", "toString"]) {
+      const evil = bytes(`{"${name}":{"id":1,"name":"evil","admin":true}}`)
+      failed(small.decode(evil))
+      for (const schema of schemas) {
+        const decoded = succeeded(format.coder(schema as Schema.Codec<any>).decode(evil))
+        assert.isUndefined(decoded["admin"])
+        assert.deepStrictEqual(Object.keys(decoded), [name])
+        assert.strictEqual(text(succeeded(format.coder(schema as Schema.Codec<any>).encode(decoded))), text(evil))
+      }
     }
+    const names = bytes(`{"__proto__":1,"constructor":"c"}`)
+    const decoded = succeeded(format.coder(Names).decode(names))
+    assert.strictEqual(Object.getPrototypeOf(decoded), Object.prototype)
+    assert.strictEqual(text(succeeded(format.coder(Names).encode(decoded))), text(names))
+    failed(format.coder(Names).decode(bytes(`{"__proto__":{"constructor":"c"}}`)))
     assert.isUndefined(({} as Record<string, unknown>)["admin"])
+  })
+
+  it("takes the last of two properties with one name", () => {
+    const twice = bytes(`{"id":1,"id":2,"name":"a","name":"b"}`)
+    assert.deepStrictEqual(succeeded(small.decode(twice)), { id: 2, name: "b" })
+  })
+
+  it("carries half of a surrogate pair as its escape", () => {
+    const coder = format.coder(Schema.String)
+    const half = succeeded(coder.encode("\uD800"))
+    assert.strictEqual(text(half), String.raw`"\ud800"`)
+    assert.strictEqual(succeeded(coder.decode(half)), "\uD800")
+  })
+
+  it("writes minus zero as zero", () => {
+    assert.strictEqual(text(succeeded(format.coder(Schema.Number).encode(-0))), "0")
+  })
+
+  it("reads no number that is too large to be one", () => {
+    for (const schema of [Schema.Number, Schema.Finite, Schema.Int]) failed(format.coder(schema).decode(bytes("1e999")))
+  })
+
+  it("writes what the schema is encoded as: branded, transformed, tagged, a class", () => {
+    class User extends Schema.Class<User>("User")({
+      id: Schema.String.pipe(Schema.brand("UserId")),
+      since: Schema.Date,
+      age: Schema.NumberFromString,
+      nick: Schema.Option(Schema.String)
+    }) {}
+    const coder = format.coder(User)
+    const user = new User({
+      id: "u1" as typeof User.fields.id.Type,
+      since: new Date(0),
+      age: 7,
+      nick: Option.some("u")
+    })
+    const written = succeeded(coder.encode(user))
+    assert.strictEqual(
+      text(written),
+      `{"id":"u1","since":"1970-01-01T00:00:00.000Z","age":"7","nick":{"_tag":"Some","value":"u"}}`
+    )
+    const read = succeeded(coder.decode(written))
+    assert.instanceOf(read, User)
+    assert.deepStrictEqual(read, user)
+  })
+
+  it("keeps no stack of a refusal", () => {
+    assert.notInclude(failed(small.decode(bytes("{}"))).stack, "    at ")
+    assert.include(new Error("later").stack, "    at ")
   })
 
   it("refuses a value that is too long, in both directions", () => {
