@@ -66,6 +66,8 @@ export interface Exchange<out E = never> {
 
 /** The exchange at the other end of a wire. */
 export interface Connection extends Exchange<TransportError> {
+  /** Whether it takes new calls; those under way may still go on when it no longer does. */
+  readonly isOpen: () => boolean
   /** Completes when the connection has ended by itself: it was lost, or idle, or the other side took its leave. */
   readonly closed: Effect.Effect<void>
 }
@@ -122,7 +124,7 @@ export const layerWrap = (middleware: {
           : (address) =>
             Effect.map(
               transport.connect(address),
-              (connection) => ({ ...client(connection), closed: connection.closed })
+              (connection) => ({ ...client(connection), isOpen: connection.isOpen, closed: connection.closed })
             ),
         listen: server === undefined
           ? transport.listen

@@ -96,13 +96,15 @@ const notConnected = (address: string) => Effect.fail(new TransportError({ reaso
 
 const connection = (there: Listener, here: End, answer: Answering.Answer): Connection => {
   const { address, service } = there
+  const isOpen = () => !Deferred.isDoneUnsafe(there.closed) && !Deferred.isDoneUnsafe(here.closed)
   const refusal = (call: Call) =>
-    Deferred.isDoneUnsafe(there.closed) || Deferred.isDoneUnsafe(here.closed)
+    !isOpen()
       ? notConnected(address)
       : call.service !== service
       ? Effect.succeed(failure("Unimplemented", `${call.service} is not served at ${address}`))
       : undefined
   return {
+    isOpen,
     closed: Effect.ignore(Deferred.await(there.closed)),
     unary: (call, message) =>
       Effect.callback<Reply, TransportError>((resume) => {

@@ -28,6 +28,7 @@ export const make = (context: Context.Context<never>, wheel: Wheel): Answer => {
   // Whoever started the server is no part of the traces of its calls.
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   return (exchange, call, message, reply) => {
+    if (call.timeout !== undefined && call.timeout <= 0) return void reply(expired(call))
     const fiber = fork(Effect.suspend(() => exchange.unary(call, message)))
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) {
@@ -41,7 +42,7 @@ export const make = (context: Context.Context<never>, wheel: Wheel): Answer => {
     let answered = false
     const entry = wheel.add(call.timeout, () => {
       answered = true
-      reply(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
+      reply(expired(call))
       fiber.interruptUnsafe()
     })
     fiber.addObserver((exit) => {
@@ -64,3 +65,6 @@ export const defect = (cause: Cause.Cause<unknown>): Failure => {
   const died = Cause.squash(cause)
   return failure("Defect", died instanceof Error ? died.message : String(died))
 }
+
+const expired = (call: Call): Failure =>
+  failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)

@@ -10,7 +10,6 @@ import type * as Tracer from "effect/Tracer"
 import type * as Contract from "../Contract.ts"
 import type { Instance } from "../Registry.ts"
 import type * as RpcError from "../RpcError.ts"
-import type { Connection } from "../Transport.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
@@ -58,18 +57,14 @@ const attempt = (
   history: Attempts.History | undefined
 ): Effect.Effect<unknown, unknown> => {
   const { call } = head
-  const { connections } = line.road
   const lease = Scope.makeUnsafe()
   let instance: Instance | undefined
-  let connection: Connection | undefined
   const exchanged = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
     instance = lent
-    connection = connections.find(lent.address)
-    if (connection !== undefined) return connection.unary(call, message)
-    return Effect.flatMap(Line.dial(line, head, lent.address), (dialled) => {
-      connection = dialled
-      return dialled.unary(call, message)
-    })
+    const connection = line.road.connections.find(lent.address)
+    return connection === undefined
+      ? Effect.flatMap(Line.dial(line, head, lent.address), (dialled) => dialled.unary(call, message))
+      : connection.unary(call, message)
   })
   const retry = (error: RpcError.RpcError) =>
     Line.again(line, head, error, instance, history, (head, history) => attempt(line, head, message, history))
@@ -80,9 +75,6 @@ const attempt = (
         : Line.isRefusal(reply)
         ? retry(Attempts.fromFailure(reply, call))
         : Line.failed(line, call, reply),
-    onFailure: (fault) => {
-      if (connection !== undefined && Line.isWireFault(fault)) connections.drop(instance!.address, connection)
-      return retry(Line.explain(line, call, fault))
-    }
+    onFailure: (fault) => retry(Line.explain(line, call, fault))
   })
 }

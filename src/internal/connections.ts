@@ -16,8 +16,6 @@ export interface Connections {
   readonly find: (address: string) => Connection | undefined
   /** The connection to an address; dials it where there is none. */
   readonly get: (address: string) => Effect.Effect<Connection, TransportError>
-  /** Forgets a connection that takes no more calls. Those under way on it go on. */
-  readonly drop: (address: string, connection: Connection) => void
 }
 
 interface Entry {
@@ -65,16 +63,13 @@ export const make = (transport: Transport["Service"]): Effect.Effect<Connections
     return {
       find: (address) => {
         const ready = entries.get(address)?.ready
-        return ready?._tag === "Success" ? ready.value : undefined
+        return ready?._tag === "Success" && ready.value.isOpen() ? ready.value : undefined
       },
       get: (address) => {
         const entry = entries.get(address)
-        if (entry === undefined) return dial(address)
-        return entry.ready ?? Deferred.await(entry.dialled)
-      },
-      drop: (address, connection) => {
-        const entry = entries.get(address)
-        if (entry?.ready?._tag === "Success" && entry.ready.value === connection) entries.delete(address)
+        // One that has been told to go is replaced at once; its own end is seen to when the calls on it have ended.
+        const isOver = entry?.ready?._tag === "Success" && !entry.ready.value.isOpen()
+        return entry === undefined || isOver ? dial(address) : entry.ready ?? Deferred.await(entry.dialled)
       }
     }
   })

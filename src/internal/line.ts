@@ -115,7 +115,7 @@ const before = <A, E>(
 export type Fault = SelectorError | TransportError | RpcError.RpcError
 
 /** Whether the wire itself failed, and not this one call on it. */
-export const isWireFault = (fault: Fault): boolean => fault._tag === "TransportError" && Attempts.isInstanceFault(fault)
+const isWireFault = (fault: Fault): boolean => fault._tag === "TransportError" && Attempts.isInstanceFault(fault)
 
 /** The same, as the caller is told of it. */
 export const explain = (line: Line, call: Call, fault: Fault): RpcError.RpcError => {

@@ -54,12 +54,7 @@ const attempt = (outbox: Outbox, member: Instance, message: Message): Effect.Eff
   const { timeout } = outbox
   const call: Call = { service: member.service, method: member.id, contentType, headers, timeout }
   return outbox.connections.get(member.address).pipe(
-    Effect.flatMap((connection) =>
-      Effect.tapError(
-        connection.unary(call, message.body),
-        (error) => isAway(error) ? Effect.sync(() => outbox.connections.drop(member.address, connection)) : Effect.void
-      )
-    ),
+    Effect.flatMap((connection) => connection.unary(call, message.body)),
     Effect.matchEffect({
       onSuccess: (reply) => Effect.succeed(fromReply(member, reply)),
       onFailure: (error) => fromError(outbox, member, error)

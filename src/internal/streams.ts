@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type { CodecError } from "../Codec.ts"
 import type { Instance } from "../Registry.ts"
 import type * as RpcError from "../RpcError.ts"
-import type { Call, Connection, Reply, TransportError } from "../Transport.ts"
+import type { Call, Reply, TransportError } from "../Transport.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Served from "./running.ts"
@@ -107,8 +107,12 @@ const open = (
   const attempt = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
     instance = lent
     return Effect.flatMap(Line.dial(line, head, lent.address), (connected) => {
-      const broken = (error: TransportError | Cause.Done) =>
-        Cause.isDone(error) ? error : lost(running, call, lent.address, connected, error)
+      // A wire that broke under a stream speaks against the instance.
+      const broken = (error: TransportError | Cause.Done) => {
+        if (Cause.isDone(error)) return error
+        running.verdict = Exit.fail(error)
+        return Attempts.fromTransport(error, call)
+      }
       return Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
         const replies = Effect.mapError(pull, broken)
         running.pull = replies
@@ -193,17 +197,4 @@ const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payloa
   )
   const input: Input = { messages, begun: false, failure: undefined }
   return input
-}
-
-/** A wire that broke under a stream speaks against the instance; one that could not carry this call does not. */
-const lost = (
-  running: Running,
-  call: Call,
-  address: string,
-  connected: Connection,
-  error: TransportError
-): RpcError.RpcError => {
-  if (Line.isWireFault(error)) running.line.road.connections.drop(address, connected)
-  running.verdict = Exit.fail(error)
-  return Attempts.fromTransport(error, call)
 }

@@ -124,7 +124,7 @@ describe("a port", () => {
       }
     }).pipe(Effect.provide(local)))
 
-  it.live("tells the calls of a service that has left, and serves the others", () =>
+  it.live("cuts off the calls of a service that has left, and serves the others", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
       const { exchange, interrupted, started } = yield* hanging
@@ -136,7 +136,7 @@ describe("a port", () => {
       yield* Deferred.await(started)
       yield* Scope.close(scope, Exit.void)
       yield* Deferred.await(interrupted)
-      assert.strictEqual(((yield* Fiber.join(fiber)) as Failure).status, "Defect")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(fiber))).reason._tag, "ConnectionLost")
       assert.strictEqual(((yield* client.unary(call("place"), bytes("{}"))) as Failure).status, "Unimplemented")
       assert.strictEqual(text(yield* client.unary(call("x", { service: "stock" }), bytes("1"))), "1")
     }).pipe(Effect.provide(local)))

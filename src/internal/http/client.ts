@@ -117,6 +117,7 @@ const make = (pool: Pool, address: string, options: Options): Line => {
   return {
     unary,
     stream: () => Stream.fail(noStreams(address)),
+    isOpen: () => !ended,
     closed: Deferred.await(closed),
     open: () => open,
     total: () => total,

@@ -8,7 +8,6 @@ import type * as Fiber from "effect/Fiber"
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
 import type { Exchange, Reply } from "../../Transport.ts"
-import { failure } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import * as Write from "./answer.ts"
 import * as Body from "./body.ts"
@@ -42,7 +41,7 @@ export interface Server {
   readonly request: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
   /** From now on refuses calls as `Unavailable`, and asks for each connection to be closed. */
   readonly leave: () => void
-  /** Interrupts the calls of a service. They are answered once their finalizers have run. */
+  /** Interrupts the calls of a service, and cuts their connections once their finalizers have run. */
   readonly evict: (service: string) => void
 }
 
@@ -92,7 +91,7 @@ export const make = (options: Options): Server => {
     },
     evict: (service) => {
       for (const running of calls.running) {
-        if (running.service === service) evict(running)
+        if (running.service === service) running.fiber.interruptUnsafe()
       }
     }
   }
@@ -104,8 +103,6 @@ export const make = (options: Options): Server => {
 interface Running {
   readonly service: string
   readonly fiber: Fiber.Fiber<Reply>
-  /** Whether its service has left. */
-  evicted: boolean
 }
 
 interface Calls {
@@ -117,8 +114,6 @@ interface Calls {
 }
 
 const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
-
-const interrupted = failure("Defect", "The handler was interrupted")
 
 const unknown = (service: string, method: string, services: ReadonlyArray<string>): Head.Refusal =>
   Head.refuse(
@@ -139,22 +134,19 @@ const begin = (
 ): void => {
   const socket = response.req.socket
   const call = head.call.service === to.service ? head.call : { ...head.call, service: to.service }
-  let running: Running | undefined
   const fiber = answer(to.exchange, call, body, (reply) => {
     if (reply !== undefined) Write.write(response, head, reply, { close: calls.leaving })
-    else if (running?.evicted === true) Write.write(response, head, interrupted, { close: true })
     // Nobody knows how far the handler came, and any answer would claim to.
     else socket.destroy()
   })
   if (fiber === undefined) return
-  running = hold(calls, socket, to.service, fiber)
+  hold(calls, socket, to.service, fiber)
   // Either may have come about while the fiber took its first steps.
-  if (find(to.service, call.method) !== to) evict(running)
-  else if (socket.destroyed) fiber.interruptUnsafe()
+  if (socket.destroyed || find(to.service, call.method) !== to) fiber.interruptUnsafe()
 }
 
-const hold = (calls: Calls, socket: Socket, service: string, fiber: Fiber.Fiber<Reply>): Running => {
-  const running: Running = { service, fiber, evicted: false }
+const hold = (calls: Calls, socket: Socket, service: string, fiber: Fiber.Fiber<Reply>): void => {
+  const running: Running = { service, fiber }
   const held = calls.bySocket.get(socket)
   const here = held ?? new Set()
   here.add(running)
@@ -169,10 +161,4 @@ const hold = (calls: Calls, socket: Socket, service: string, fiber: Fiber.Fiber<
     here.delete(running)
     calls.running.delete(running)
   })
-  return running
-}
-
-const evict = (running: Running): void => {
-  running.evicted = true
-  running.fiber.interruptUnsafe()
 }

@@ -59,6 +59,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
   return {
     unary: Unary.make(wire),
     stream: Streaming.make(wire),
+    isOpen: () => !wire.leaving && socket.writable,
     closed: Deferred.await(closed),
     pending: wire.slots.pending,
     total: wire.slots.total,
