@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { type Codec, UnknownContentType } from "../Codec.ts"
+import { type Codec, type CodecError, UnknownContentType } from "../Codec.ts"
 import type * as Contract from "../Contract.ts"
 import { CurrentCall, CurrentDeadline } from "../Rpc.ts"
 import { RpcError } from "../RpcError.ts"
@@ -19,6 +19,7 @@ import * as RpcErrors from "../RpcError.ts"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../Transport.ts"
 import * as Accept from "./accept.ts"
 import { defect } from "./answering.ts"
+import * as Chunks from "./chunks.ts"
 import type { Answering, Coders, Method } from "./methods.ts"
 import * as Methods from "./methods.ts"
 import * as Running from "./running.ts"
@@ -163,10 +164,10 @@ const streamed = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Ar
   const values = streamsIn
     ? Stream.suspend(() => run(payloads))
     : Stream.unwrap(Effect.map(first(payloads, call), run))
-  const replies = values.pipe(
-    Stream.mapArray((chunk) => encoded(chunk, coders)),
-    Stream.takeUntil((reply) => !(reply instanceof Uint8Array)),
-    Stream.catchCause((cause) => Stream.succeed(failed(cause, coders, call)))
+  const replies = Chunks.replies(
+    values,
+    (value) => success(value, coders),
+    (cause) => failed(cause, coders, call)
   )
   const parent = parentOf(call)
   const spanned = isSpanned(ground, parent)
@@ -202,10 +203,6 @@ const success = (value: unknown, coders: Coders): Reply => {
   return bytes._tag === "Success" ? bytes.value : malformed(bytes.cause)
 }
 
-/** The replies of a chunk of values; what follows one that cannot be encoded is cut off. */
-const encoded = (values: ReadonlyArray<unknown>, coders: Coders): [Reply, ...Array<Reply>] =>
-  values.map((value) => success(value, coders)) as [Reply, ...Array<Reply>]
-
 /** A handler that did not succeed: its declared error, an `RpcError` passed on, or a defect. */
 const failed = (cause: Cause.Cause<unknown>, coders: Answering, call: Call): Reply => {
   const error = Cause.findErrorOption(cause)
@@ -235,12 +232,11 @@ const decoded = (
   coders: Coders,
   call: Call
 ): Stream.Stream<unknown, RpcError> => {
-  const decode = (message: Uint8Array) =>
-    Effect.mapError(
-      coders.payload.decode(message),
-      (cause) => RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
-    )
-  return messages instanceof Uint8Array ? Stream.fromEffect(decode(messages)) : Stream.mapEffect(messages, decode)
+  const explain = (cause: CodecError) =>
+    RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
+  return messages instanceof Uint8Array
+    ? Stream.fromEffect(Effect.mapError(coders.payload.decode(messages), explain))
+    : Chunks.payloads(messages, coders.payload.decode, explain)
 }
 
 const first = (payloads: Stream.Stream<unknown, RpcError>, call: Call): Effect.Effect<unknown, RpcError> =>
