@@ -34,6 +34,7 @@ const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
   Selector: ["Registry"],
   Contract: ["RpcError", "Codec"],
   Broker: ["Codec"],
+  Protobuf: ["Codec", "Contract"],
   Rpc: ["Contract", "RpcError", "Codec", "Transport"],
   index: ["RpcError", "Codec", "Registry", "Transport", "Selector", "Contract", "Broker", "Rpc"]
 }

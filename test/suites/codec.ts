@@ -50,8 +50,10 @@ export const shapes = {
   Tree
 } satisfies Record<string, Wire>
 
-/** What a format cannot express, and its suite leaves out. */
+/** Where a format is other than the rest. */
 export interface Options {
+  /** Shapes of the format's own, which have to obey the same laws. */
+  readonly more?: Readonly<Record<string, Wire>>
   readonly except?: ReadonlyArray<keyof typeof shapes>
   /** Whether a value is one that the format has no form for, and refuses. */
   readonly refuses?: (value: unknown) => boolean

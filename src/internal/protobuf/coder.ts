@@ -10,7 +10,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import { CodecError, type Coder, DecodeFailed, EncodeFailed, type Wire } from "../../Codec.ts"
 import { compile } from "./compile.ts"
 import { makeFile, toRoot } from "./mapping.ts"
-import { isPlain, toPlain } from "./plain.ts"
+import { isPlain, isSure, toPlain } from "./plain.ts"
 import { show } from "./unmappable.ts"
 import { Broken } from "./wire.ts"
 
@@ -84,7 +84,7 @@ const makeParsers = (schema: Wire): { readonly encode: Parser; readonly decode: 
   }
   return {
     encode: (input) => check(input) ? Exit.succeed(input) : encode(input),
-    decode: (input) => check(input) ? Exit.succeed(input) : decode(input)
+    decode: isSure(codec.ast) ? Exit.succeed : (input) => check(input) ? Exit.succeed(input) : decode(input)
   }
 }
 

@@ -21,12 +21,19 @@ export type Root = Extract<Kind, { readonly _tag: "Message" | "Known" }>
 /** One file, in which no two messages or enums have a name in common. */
 export interface File {
   readonly names: (name: string) => string
+  /** The values of all enums share a scope. */
+  readonly valueNames: (name: string) => string
   /** By what identifies their schema, so that each is made once. */
   readonly messages: Map<unknown, Message>
   readonly enumerations: Map<unknown, Enumeration>
 }
 
-export const makeFile = (): File => ({ names: makeNames(), messages: new Map(), enumerations: new Map() })
+export const makeFile = (): File => ({
+  names: makeNames(),
+  valueNames: makeNames(),
+  messages: new Map(),
+  enumerations: new Map()
+})
 
 /**
  * The message of a schema; `name` is its name where the schema has none of its own. Throws `Unmappable`.
@@ -175,7 +182,7 @@ const toSole = (
   const [{ encoded, from }] = members
   const bound = Annotation.bound(from)
   if (bound !== undefined) return nested(bound)
-  const enumeration = file.enumerations.get(identity) ?? enumerationOf(members, () => file.names(name))
+  const enumeration = file.enumerations.get(identity) ?? enumerationOf(members, () => file.names(name), file.valueNames)
   if (enumeration !== undefined) {
     file.enumerations.set(identity, enumeration)
     return plain({ _tag: "Enum", enumeration })

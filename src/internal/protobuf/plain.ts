@@ -37,6 +37,43 @@ export const isPlain = (ast: SchemaAST.AST, seen = new Set<SchemaAST.AST>()): bo
   }
 }
 
+/**
+ * Whether whatever a reader makes of bytes is a value of the schema: nothing is transformed, and nothing said of values
+ * but what their type on the wire says as well.
+ */
+export const isSure = (ast: SchemaAST.AST, seen = new Set<SchemaAST.AST>()): boolean => {
+  if (ast.encoding !== undefined || !(ast.checks ?? []).every(isInteger)) return false
+  if (seen.has(ast)) return true
+  seen.add(ast)
+  switch (ast._tag) {
+    case "String":
+    case "Number":
+    case "Boolean":
+    case "BigInt":
+    case "Null":
+    case "Undefined":
+      return true
+    case "Declaration":
+      return knownOf(ast) !== undefined
+    case "Literal":
+      return typeof ast.literal === "string"
+    case "Objects":
+      return [...ast.propertySignatures, ...ast.indexSignatures].every(({ type }) => isSure(type, seen)) &&
+        ast.indexSignatures.every(({ parameter }) => parameter._tag === "String" && isSure(parameter, seen))
+    case "Arrays":
+      return [...ast.elements, ...ast.rest].every((type) => isSure(type, seen))
+    case "Union":
+      return ast.options?.mode !== "oneOf" && ast.types.every((type) => isSure(type, seen))
+    case "Suspend":
+      return isSure(ast.thunk(), seen)
+    default:
+      return false
+  }
+}
+
+const isInteger = (check: SchemaAST.Check<any>): boolean =>
+  (check.annotations?.["representation"] as { readonly id?: unknown } | undefined)?.id === "effect/schema/isInt"
+
 /** The form that a node has on the encoded side, whatever transformations lie before it. */
 export const encodedOf = (ast: SchemaAST.AST): SchemaAST.AST => {
   const link = linkOf(ast)

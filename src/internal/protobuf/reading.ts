@@ -18,8 +18,12 @@ export const reading = (scope: Scope, message: Message): string => {
   ${choice ? "let v, said = false" : fields.map((field) => declaration(scope, field)).join("; ")}
   try {
     while (r.pos < r.len) {
-      tag = 0
-      tag = r.tag()
+      tag = r.buf[r.pos]
+      if (tag < 128) r.pos++
+      else {
+        tag = 0
+        tag = r.tag()
+      }
       switch (tag >>> 3) {
 ${fields.map((field) => choice ? member(scope, field) : branch(scope, field)).join("\n")}
       }

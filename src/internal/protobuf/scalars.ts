@@ -5,7 +5,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as Annotation from "./annotation.ts"
 import type { Member } from "./members.ts"
 import type { Enumeration, EnumerationValue, Kind, Message, Scalar } from "./model.ts"
-import { makeNames, upperSnake } from "./names.ts"
+import { upperSnake } from "./names.ts"
 import { bigScalars, scalarOf } from "./number.ts"
 import { knownOf } from "./plain.ts"
 import { type Path, Unmappable } from "./unmappable.ts"
@@ -59,7 +59,11 @@ export const scalarKind = (members: ReadonlyArray<Member>, path: Path): ScalarKi
 }
 
 /** The enum of alternatives that are all literal strings, or the members of a TypeScript enum. */
-export const enumerationOf = (members: ReadonlyArray<Member>, name: () => string): Enumeration | undefined => {
+export const enumerationOf = (
+  members: ReadonlyArray<Member>,
+  name: () => string,
+  valueNames: (name: string) => string
+): Enumeration | undefined => {
   const named: Array<readonly [name: string, literal: string | number]> = []
   for (const { encoded } of members) {
     if (encoded._tag === "Enum") named.push(...encoded.enums)
@@ -68,10 +72,12 @@ export const enumerationOf = (members: ReadonlyArray<Member>, name: () => string
     } else return undefined
   }
   if (named.length === 0) return undefined
-  if (!named.some(([, literal]) => typeof literal === "number")) return makeEnumeration(name(), named, (i) => i + 1)
+  if (!named.some(([, literal]) => typeof literal === "number")) {
+    return makeEnumeration(name(), valueNames, named, (i) => i + 1)
+  }
   const numbers = named.map(([, literal]) => literal)
   const fits = new Set(numbers).size === numbers.length && numbers.every((value) => (Number(value) | 0) === value)
-  return fits ? makeEnumeration(name(), named, (i) => Number(numbers[i])) : undefined
+  return fits ? makeEnumeration(name(), valueNames, named, (i) => Number(numbers[i])) : undefined
 }
 
 /** The message that Google has for a scalar that stands alone. */
@@ -100,12 +106,12 @@ const scalar = (scalar: Scalar): ScalarKind => ({ _tag: "Scalar", scalar, big: f
 
 const makeEnumeration = (
   name: string,
+  unique: (name: string) => string,
   named: ReadonlyArray<readonly [name: string, literal: string | number]>,
   numberOf: (index: number) => number
 ): Enumeration => {
   // Values share a scope with all others of their file, so each has the name of its enum before its own.
   const prefix = upperSnake(name)
-  const unique = makeNames()
   const values = named.map(([name, literal], index): EnumerationValue => ({
     name: unique(`${prefix}_${upperSnake(name)}`.replace(/_$/, "_EMPTY")),
     number: numberOf(index),

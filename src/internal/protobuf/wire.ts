@@ -119,27 +119,17 @@ export const writeString = (writer: Writer, value: string): void => {
 }
 
 export const readString = (reader: Reader): string => {
-  const length = reader.size()
+  const length = readLength(reader)
   const { buf, pos: start } = reader
   const end = start + length
   if (end > reader.len) throw tooShort(length)
   reader.pos = end
-  if (length < 16) {
-    // Shorter than a call of native code takes, where it is ASCII.
-    let text = ""
-    for (let at = start; at < end; at++) {
-      const byte = buf[at]
-      if (byte > 127) return readText(buf, start, end)
-      text += String.fromCharCode(byte)
-    }
-    return text
-  }
-  return readText(buf, start, end)
+  return length > maxShort ? readText(buf, start, end) : readShort(buf, start, end)
 }
 
 /** A copy: bytes that were a view would keep all of the message that they came in, and change with it. */
 export const readBytes = (reader: Reader): Uint8Array => {
-  const length = reader.size()
+  const length = readLength(reader)
   const start = reader.pos
   if (start + length > reader.len) throw tooShort(length)
   reader.pos += length
@@ -150,7 +140,7 @@ export const readBytes = (reader: Reader): Uint8Array => {
 
 /** Narrows the reader to the message that begins here. Gives back where it ended before, for `reader.len`. */
 export const enter = (reader: Reader): number => {
-  const length = reader.size()
+  const length = readLength(reader)
   const end = reader.pos + length
   const outer = reader.len
   if (end > outer) throw tooShort(length)
@@ -222,6 +212,38 @@ const toBig = (long: Long | number): bigint =>
 // Node's own way to text that also takes a plain `Uint8Array`; `TextDecoder` costs several times as much.
 const { utf8Slice } = Buffer.prototype as unknown as {
   readonly utf8Slice: (this: Uint8Array, start: number, end: number) => string
+}
+
+/** Longest text that is read byte by byte, where it is ASCII: a call of native code takes longer. */
+const maxShort = 24
+
+const readShort = (bytes: Uint8Array, start: number, end: number): string => {
+  let text = ""
+  let at = start
+  for (; at + 4 <= end; at += 4) {
+    const a = bytes[at]
+    const b = bytes[at + 1]
+    const c = bytes[at + 2]
+    const d = bytes[at + 3]
+    if ((a | b | c | d) > 127) return readText(bytes, start, end)
+    text += String.fromCharCode(a, b, c, d)
+  }
+  for (; at < end; at++) {
+    const a = bytes[at]
+    if (a > 127) return readText(bytes, start, end)
+    text += String.fromCharCode(a)
+  }
+  return text
+}
+
+/** Most lengths are one byte. */
+const readLength = (reader: Reader): number => {
+  const first = reader.buf[reader.pos]
+  if (first < 128 && reader.pos < reader.len) {
+    reader.pos++
+    return first
+  }
+  return reader.size()
 }
 
 const readText = (bytes: Uint8Array, start: number, end: number): string => {
