@@ -42,6 +42,22 @@ const resolve = (specifier: string) => evaluate(`process.stdout.write(import.met
 const files = (extension: string): ReadonlyArray<string> =>
   fs.readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(extension))
 
+/** Every public module, and why it cannot be loaded, if it cannot. */
+const load = (): Record<string, string | null> => {
+  const specifiers = files(".js")
+    .filter((file) => file.startsWith("dist/") && !file.includes("/internal/"))
+    .map((file) => file.replace(/^dist/, "effect-micro").replace(/(\/index)?\.js$/, ""))
+  const { stderr, stdout } = evaluate(`
+    const loaded = {}
+    for (const specifier of ${JSON.stringify(specifiers)}) {
+      loaded[specifier] = await import(specifier).then(() => null, (error) => error.message)
+    }
+    process.stdout.write(JSON.stringify(loaded))
+  `)
+  assert.strictEqual(stderr, "")
+  return JSON.parse(stdout)
+}
+
 describe("the tarball", () => {
   beforeAll(() => {
     const tarball = pack(process.cwd(), project)
@@ -82,14 +98,25 @@ describe("the tarball", () => {
     }
   })
 
-  it("needs nothing but its own dependencies, whichever module is loaded", () => {
-    const specifiers = files(".js")
-      .filter((file) => file.startsWith("dist/") && !file.includes("/internal/"))
-      .map((file) => file.replace(/^dist/, "effect-micro").replace(/(\/index)?\.js$/, ""))
-    assert.include(specifiers, "effect-micro/Layers/HttpTransport")
-    const { status, stderr } = evaluate(specifiers.map((specifier) => `import "${specifier}"`).join("\n"))
-    assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
-  })
+  it("needs an optional peer only where a module is about it, and says which", () => {
+    const missing = load()
+    assert.deepStrictEqual(missing["effect-micro/Layers"], null)
+    assert.deepStrictEqual(missing["effect-micro/Layers/HttpTransport"], null)
+    const wanted = Object.values(missing).filter((cause) => cause !== null)
+    const optional = Object.keys(manifestOf(installed).peerDependenciesMeta ?? {})
+    const named = wanted.map((cause) => /^Cannot find package '([^']+)'/.exec(cause)?.[1] ?? cause)
+    assert.deepStrictEqual([...new Set(named)].toSorted(), optional.toSorted())
+    const { devDependencies } = manifestOf(process.cwd())
+    npm(project, [
+      "install",
+      "--prefer-offline",
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      ...optional.map((name) => `${name}@${devDependencies[name]}`)
+    ])
+    assert.deepStrictEqual(Object.entries(load()).filter(([, cause]) => cause !== null), [])
+  }, 120_000)
 
   it("ships a module for every source, and maps that lead to sources it ships", () => {
     const modules = files(".js").filter((file) => file.startsWith("dist/"))
