@@ -10,6 +10,7 @@ import type * as Schema from "effect/Schema"
 import { Buffer } from "node:buffer"
 import * as os from "node:os"
 import protobuf from "protobufjs"
+// oxlint-disable-next-line import/no-unassigned-import -- adds `toDescriptor` to roots
 import "protobufjs/ext/descriptor.js"
 import type { Format } from "../src/Codec.ts"
 import * as Contract from "../src/Contract.ts"
@@ -34,9 +35,7 @@ const printed = <S extends Schema.Codec<any, any>>(schema: S) => {
   const contract = Contract.Service()("bench", { ask: Contract.method({ payload: schema, success: schema }) })
   const { root } = protobuf.parse(Protobuf.print(contract))
   root.resolveAll()
-  // Added to the prototype of roots by the extension, which says so to no compiler.
-  const { toDescriptor } = root as unknown as { readonly toDescriptor: (syntax: string) => protobuf.Message }
-  const descriptor = toDescriptor.call(root, "proto3")
+  const descriptor = root.toDescriptor("proto3")
   const set = fromBinary(FileDescriptorSetSchema, descriptor.$type.encode(descriptor).finish())
   // The one writes names that are relative, the other wants full ones.
   for (const { field } of set.file.flatMap(({ messageType }) => messageType)) {

@@ -46,7 +46,8 @@ export const toRoot = (file: File, ast: SchemaAST.AST, name: string, path: Path 
   const states: Array<Absent> = []
   if (parts.undefined) states.push("undefined")
   if (parts.null) states.push("null")
-  const type = withAbsence(file, toType(file, parts, name, path), states, name)
+  const inner = states.length === 0 && isMessage(parts) ? name : `${name}Value`
+  const type = withAbsence(file, toType(file, parts, inner, path), states, inner)
   if (type.label === "plain") {
     if (type.kind._tag === "Message" || type.kind._tag === "Known") return type.kind
     const wrapper = type.kind._tag === "Scalar" ? wrapperOf(type.kind) : undefined
@@ -62,6 +63,19 @@ interface Type {
   readonly kind: Kind
   readonly absent: Absent
 }
+
+/** Whether a value is a message without one around it, which then has the name that is meant for it. */
+const isMessage = ({ members }: Split): boolean => {
+  const [{ encoded }] = members
+  if (members.length > 1) return choose(members).length > 1
+  return encoded._tag === "Objects"
+    ? encoded.propertySignatures.length > 0 || encoded.indexSignatures.length === 0
+    : encoded._tag === "Arrays" && !isList(encoded)
+}
+
+/** Whether all elements are alike, however many there have to be. */
+const isList = ({ elements, rest }: SchemaAST.Arrays): boolean =>
+  rest.length === 1 && elements.every((element) => encodedOf(element) === encodedOf(rest[0]))
 
 const plain = (kind: Kind): Type => ({ label: "plain", kind, absent: "missing" })
 
@@ -222,9 +236,7 @@ const ofArray = (file: File, ast: SchemaAST.Arrays, name: string, path: Path): T
   const { elements, rest: [rest, ...after] } = ast
   if (after.length > 0) throw new Unmappable(path, "elements after a list of any length have no form in protobuf")
   const items = () => toElement(file, rest, name, [...path, "*"])
-  if (rest !== undefined && elements.every((element) => encodedOf(element) === encodedOf(rest))) {
-    return { label: "repeated", kind: items(), absent: "missing" }
-  }
+  if (isList(ast)) return { label: "repeated", kind: items(), absent: "missing" }
   const identity = elements.length === 0 ? ast : elements
   return nested(once(file, identity, name, "tuple", path, (draft) => {
     const fields = elements.flatMap((element, index) => addField(file, draft, index, element, [...path, index]))
