@@ -4,9 +4,10 @@
  * For a file, an image, a message of somebody else's: the payload is the message, and nothing is copied.
  */
 import { identity } from "effect/Function"
+import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import type * as Codec from "../Codec.ts"
+import * as Codec from "../Codec.ts"
 import * as Format from "../internal/format.ts"
 
 /** The bounds of a message. */
@@ -39,6 +40,12 @@ export const format = (options?: Options): Codec.Format =>
     write: identity,
     read: identity
   })
+
+/** Speaks bytes and nothing else: for contracts that need nothing else. */
+export const layer = (options?: Options): Layer.Layer<Codec.Codec> => Codec.layer(format(options))
+
+/** Speaks bytes and nothing else, with the default bounds. */
+export const BytesCodecLive: Layer.Layer<Codec.Codec> = layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
 

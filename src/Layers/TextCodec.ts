@@ -3,10 +3,11 @@
  *
  * For people with a shell: `curl -d 5 -H 'Content-Type: text/plain'` is a call.
  */
+import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { Buffer } from "node:buffer"
-import type * as Codec from "../Codec.ts"
+import * as Codec from "../Codec.ts"
 import * as Format from "../internal/format.ts"
 import * as Utf8 from "../internal/utf8.ts"
 
@@ -39,9 +40,15 @@ export const format = (options?: Options): Codec.Format =>
       if (codec !== undefined && isText(SchemaAST.toEncoded(codec.ast))) return codec
       throw new Error("only a single value is a text by itself")
     },
-    write,
+    write: (text) => write(text),
     read: Utf8.read
   })
+
+/** Speaks text and nothing else: for contracts that need nothing else. */
+export const layer = (options?: Options): Layer.Layer<Codec.Codec> => Codec.layer(format(options))
+
+/** Speaks text and nothing else, with the default bounds. */
+export const TextCodecLive: Layer.Layer<Codec.Codec> = layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
 

@@ -49,12 +49,7 @@ export const make = <M extends Contract.Methods, R>(
   services: Context.Context<R>
 ): Dispatcher => {
   const methods = Methods.make(contract, codec)
-  const routes = new Map<string, Route>()
-  for (const method of methods) {
-    const route = { method, handler: (handlers as Record<string, Handler>)[method.name] }
-    routes.set(method.name, route)
-    routes.set(method.endpoint, route)
-  }
+  const routes = routesOf(methods, handlers as Record<string, Handler>)
   const running = Running.make()
   const ground = makeGround(services as Context.Context<never>)
   const serve = (call: Call): Serving | Failure => {
@@ -85,6 +80,16 @@ export const make = <M extends Contract.Methods, R>(
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Each method with its handler, by its name and by its endpoint. */
+const routesOf = (
+  methods: ReadonlyArray<Method>,
+  handlers: Readonly<Record<string, Handler>>
+): ReadonlyMap<string, Route> =>
+  new Map(methods.flatMap((method) => {
+    const route: Route = { method, handler: handlers[method.name] }
+    return [[method.name, route], [method.endpoint, route]]
+  }))
 
 /** What handlers run on. */
 interface Ground {
