@@ -1,10 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Contract from "../../src/Contract.ts"
+import { MemoryRegistryLive } from "../../src/Layers/MemoryRegistry.ts"
+import { NetworkRpcLive } from "../../src/Layers/NetworkRpc.ts"
 import * as ProtobufCodec from "../../src/Layers/ProtobufCodec.ts"
+import { RandomSelectorLive } from "../../src/Layers/RandomSelector.ts"
 import * as Protobuf from "../../src/Protobuf.ts"
+import { Registry } from "../../src/Registry.ts"
+import * as Rpc from "../../src/Rpc.ts"
 import { succeeded } from "../suites/codec.ts"
+import { overHttp } from "../suites/fleet.ts"
 import * as Protoc from "./protoc.ts"
 
 const format = ProtobufCodec.format()
@@ -145,4 +154,43 @@ describe.skipIf(Protoc.isMissing)("a printed contract, with protoc", () => {
     const word = succeeded(format.coder(Schema.String).encode("é"))
     assert.strictEqual(protoc.decode("google.protobuf.StringValue", word), `value: "\\303\\251"\n`)
   })
+
+  it.live("is what a server speaks, with callers that have only the file", () =>
+    Effect.gen(function*() {
+      using protoc = Protoc.open(Protobuf.print(Orders))
+      const lists = yield* Stream.runHead(
+        Stream.filter((yield* Registry).watch(Orders.key), (instances) => instances.length > 0)
+      )
+      const address = lists._tag === "Some" ? lists.value[0].address : assert.fail("nobody answers")
+      const ask = (method: string, body: Uint8Array) =>
+        Effect.promise(async () => {
+          const headers = { "content-type": "application/protobuf" }
+          const url = `${address.replace(/^\w+:/, "http:")}/${Orders.key}/${method}`
+          const response = await fetch(url, { method: "POST", headers, body: Buffer.from(body) })
+          const type = response.headers.get("content-type")
+          return { ok: response.ok, type, body: new Uint8Array(await response.arrayBuffer()) }
+        })
+      const placed = yield* ask("place", protoc.encode("acme.orders.Everything", text))
+      assert.deepStrictEqual({ ...placed, body: protoc.decode("google.protobuf.StringValue", placed.body) }, {
+        ok: true,
+        type: "application/protobuf",
+        body: `value: "very high: 1"\n`
+      })
+      const counts = yield* ask("count", new Uint8Array(0))
+      assert.strictEqual(protoc.decode("acme.orders.CountResponse", counts.body), "value: 1\nvalue: -1\n")
+    }).pipe(Effect.provide(Server)))
 })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const Server = Rpc.layerServer(Orders, {
+  place: ({ level, tree }) => Effect.succeed(`${level}: ${tree.branches.length}`),
+  follow: () => Stream.empty,
+  count: () => Effect.succeed([1, -1]),
+  ping: () => Effect.void,
+  find: () => Effect.void
+}).pipe(
+  Layer.provide(NetworkRpcLive),
+  Layer.provide([RandomSelectorLive, ProtobufCodec.ProtobufCodecLive, overHttp()]),
+  Layer.provideMerge(MemoryRegistryLive)
+)
