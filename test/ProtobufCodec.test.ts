@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import protobuf from "protobufjs"
 import * as ProtobufCodec from "../src/Layers/ProtobufCodec.ts"
@@ -14,7 +15,8 @@ const refuses = (value: unknown): boolean => {
     case "bigint":
       return BigInt.asIntN(64, value) !== value
     case "object":
-      return value !== null && !(value instanceof Uint8Array) && Object.entries(value).flat().some(refuses)
+      return value !== null && !(value instanceof Uint8Array) && !BigDecimal.isBigDecimal(value) &&
+        Object.entries(value).flat().some(refuses)
     default:
       return false
   }
