@@ -64,6 +64,78 @@ describe("Protobuf.field", () => {
   })
 })
 
+describe("Protobuf.print", () => {
+  it("has one message for a schema, wherever it is and however often it may be absent", () => {
+    class Money extends Schema.Class<Money>("acme/Money")({ units: Schema.Int }) {}
+    const Level = Schema.Literals(["low", "high"])
+    const Shape = Schema.TaggedUnion({ A: {}, B: {} })
+    const text = printed(Schema.Struct({
+      one: Money,
+      two: Schema.NullOr(Money),
+      three: Schema.Option(Money),
+      four: Schema.Array(Money),
+      level: Level,
+      maybe: Schema.NullOr(Level),
+      shape: Schema.optional(Shape),
+      other: Schema.NullOr(Shape)
+    }))
+    assert.deepStrictEqual(block(text, "message AskRequest"), [
+      "Money one = 1;",
+      "optional Money two = 2;",
+      "optional Money three = 3;",
+      "repeated Money four = 4;",
+      "AskRequestLevel level = 5;",
+      "optional AskRequestLevel maybe = 6;",
+      "optional AskRequestShape shape = 7;",
+      "optional AskRequestShape other = 8;"
+    ])
+    assert.strictEqual(text.split("message Money").length, 2)
+  })
+
+  it("numbers the members of a union as they are declared, and tells them apart whatever their order", () => {
+    const schema = Schema.Union([Schema.Struct({ choice: Schema.Int }), Schema.String, Schema.Boolean])
+      .annotate({ identifier: "Choice" })
+    assert.deepStrictEqual(block(printed(schema), "message Choice"), [
+      "oneof choice {",
+      "ChoiceObject object = 1;",
+      "string string = 2;",
+      "bool boolean = 3;",
+      "}"
+    ])
+    assert.strictEqual(hex(schema, "a"), "120161")
+    assert.strictEqual(hex(schema, { choice: 1 }), "0a020801")
+  })
+
+  it("gives names that protobuf takes, and no two things the same", () => {
+    const schema = Schema.Struct({
+      unitPrice: Schema.Int,
+      unit_price: Schema.Int,
+      HTTPServer: Schema.Int,
+      "2nd": Schema.Int,
+      "größe": Schema.Int,
+      "": Schema.Int
+    })
+    assert.deepStrictEqual(block(printed(schema), "message AskRequest"), [
+      "int64 unit_price = 1;",
+      "int64 unit_price_2 = 2;",
+      "int64 http_server = 3;",
+      "int64 field_2nd = 4;",
+      "int64 gr_e = 5;",
+      "int64 field = 6;"
+    ])
+    const choice = Schema.TaggedUnion({ Choice: {}, Other: {} })
+    assert.include(block(printed(choice), "message AskRequest"), "AskRequestChoice choice_2 = 1;")
+  })
+
+  it("prints what was bound as it is bound", () => {
+    const { root } = protobuf.parse(`syntax = "proto3"; message Line { fixed32 unit_count = 9; }`)
+    const schema = Protobuf.bind(Schema.Struct({ unitCount: Schema.Int }), "Line", root)
+    const text = printed(Schema.Struct({ a: schema, b: Schema.NullOr(schema) }))
+    assert.deepStrictEqual(block(text, "message Line"), ["fixed32 unit_count = 9;"])
+    assert.strictEqual(text.split("message Line").length, 2)
+  })
+})
+
 describe("a schema that protobuf cannot express", () => {
   it.each([
     ["a symbol", Schema.Struct({ deep: Schema.Struct({ a: Schema.Symbol }) }), `["deep"]["a"]`],

@@ -3,6 +3,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import protobuf from "protobufjs"
 import * as ProtobufCodec from "../src/Layers/ProtobufCodec.ts"
+import * as Protobuf from "../src/Protobuf.ts"
 import { codecSuite, failed, shapes, succeeded, Tree } from "./suites/codec.ts"
 
 const format = ProtobufCodec.format()
@@ -205,6 +206,17 @@ describe("ProtobufCodec", () => {
     const error = failed(format.coder(shapes.Collections).decode(hex(bytes)))
     assert.strictEqual(error.reason._tag, "DecodeFailed")
     assert.include(error.message, problem)
+  })
+
+  it("reads no number that the schema does not allow, whatever the wire can hold", () => {
+    const json = format.coder(Schema.Json)
+    assert.include(failed(json.decode(hex("11 000000000000f87f"))).message, "Expected a number of JSON, got NaN")
+    const integer = format.coder(Schema.Struct({ a: Schema.Int.pipe(Protobuf.float) }))
+    assert.include(failed(integer.decode(hex("0d 0000c03f"))).message, `at ["a"]`)
+    const bounded = format.coder(Schema.Struct({ a: Schema.Int.check(Schema.isLessThan(3)) }))
+    assert.include(failed(bounded.decode(hex("08 03"))).message, `at ["a"]`)
+    const literal = format.coder(Schema.Struct({ a: Schema.NullOr(Schema.Literal(1)) }))
+    assert.include(failed(literal.decode(hex("08 03"))).message, `at ["a"]`)
   })
 
   it("lets a property named __proto__ change no prototype", () => {

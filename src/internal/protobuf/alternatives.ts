@@ -18,13 +18,13 @@ export interface Alternative {
   readonly test: Test | undefined
 }
 
-/** The alternatives in the order of the schema. One that takes whatever is left comes last, wherever it stood. */
+/** The alternatives in the order of the schema. At most one has no test. */
 export const choose = (members: ReadonlyArray<Member>): ReadonlyArray<Alternative> => {
   const groups = group(members)
   const objects = groups.filter(({ type }) => type === undefined)
   const tag = objects.length > 1 ? tagOf(objects.map(({ members }) => members[0])) : undefined
   const names = makeNames()
-  const alternatives = groups.map(({ members, type }): Alternative => ({
+  return groups.map(({ members, type }): Alternative => ({
     members,
     name: names(nameOf(members[0], tag, type)),
     test: type !== undefined
@@ -35,10 +35,6 @@ export const choose = (members: ReadonlyArray<Member>): ReadonlyArray<Alternativ
       ? { _tag: "Guard", is: guard(members[0].from) }
       : undefined
   }))
-  return [
-    ...alternatives.filter(({ test }) => test !== undefined),
-    ...alternatives.filter(({ test }) => test === undefined)
-  ]
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

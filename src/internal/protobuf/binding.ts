@@ -3,7 +3,7 @@
  */
 import type { Root } from "./mapping.ts"
 import { type Enumeration, type Field, type Kind, known, type Message, type Scalar, typeName } from "./model.ts"
-import { same } from "./names.ts"
+import { same, snake } from "./names.ts"
 import { bigScalars } from "./number.ts"
 import type { Draft } from "./numbering.ts"
 import { type Path, Unmappable } from "./unmappable.ts"
@@ -83,7 +83,7 @@ const bindField = (message: Message, field: Field, type: Type, path: Path, bound
   if (field.label === "optional" && !theirs.hasPresence) {
     throw new Unmappable(path, `${nameOf(type)} cannot say that ${theirs.name} is absent: it is not optional there`)
   }
-  return { ...field, name: theirs.name, number: theirs.id, kind: bindKind(field.kind, theirs, path, bound) }
+  return { ...field, name: snake(theirs.name), number: theirs.id, kind: bindKind(field.kind, theirs, path, bound) }
 }
 
 const bindKind = (kind: Kind, field: TypeField, path: Path, bound: Bound): Kind => {

@@ -34,7 +34,7 @@ export const value: WellKnown<unknown> = {
           value = null
           continue
         case 17:
-          value = reader.double()
+          value = readNumber(reader)
           continue
         case 26:
           value = Wire.readString(reader)
@@ -59,6 +59,12 @@ export const value: WellKnown<unknown> = {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const types = ["", "an enum", "double", "string", "bool", "google.protobuf.Struct", "google.protobuf.ListValue"]
+
+const readNumber = (reader: Reader): number => {
+  const number = reader.double()
+  if (!Number.isFinite(number)) throw Wire.expected("a number of JSON", number)
+  return number
+}
 
 const writeObject = (writer: Writer, object: object | null, depth: number): void => {
   if (object === null) return void writer.uint32(8).uint32(0)

@@ -47,8 +47,9 @@ export const split = (ast: SchemaAST.AST): Split => {
         seen.add(encoded)
         return
       case "Union":
-        identity ??= encoded.types
         identifier ??= identifierOf({ from, encoded })
+        // A schema that may be nothing is the same one within: only what has several members is known by them.
+        if (encoded.types.filter(isSomething).length > 1) identity ??= encoded.types
         for (const type of encoded.types) visit(type)
         return
       default:
@@ -69,6 +70,8 @@ export const identifierOf = ({ encoded, from }: Member): string | undefined =>
   SchemaAST.resolveIdentifier(from) ?? SchemaAST.resolveIdentifier(encoded)
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const isSomething = ({ _tag }: SchemaAST.AST): boolean => _tag !== "Null" && _tag !== "Undefined" && _tag !== "Void"
 
 /** Copies of a node in other contexts share their parts. */
 const identityOf = ([member]: ReadonlyArray<Member>): unknown => {

@@ -28,6 +28,8 @@ export const settle = (draft: Draft, fields: ReadonlyArray<DraftField>, path: Pa
     taken.add(number)
   }
   const names = makeNames()
+  // What a `oneof` is called is a name among those of its fields.
+  if (draft.shape === "choice") names(choiceName)
   let next = 1
   draft.fields = fields.map((field) => {
     if (field.number === undefined) {
@@ -38,6 +40,9 @@ export const settle = (draft: Draft, fields: ReadonlyArray<DraftField>, path: Pa
   })
   draft.rest = draft.fields.find(({ key }) => key === restKey)
 }
+
+/** The name of the `oneof` of a message that is one. */
+export const choiceName = "choice"
 
 /** The key of the field that holds what no other does. No property has it: it is not a string. */
 export const restKey = -1

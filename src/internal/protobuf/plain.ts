@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Annotation from "./annotation.ts"
 import type { Known } from "./model.ts"
 
 /** The schema whose encoded side the wire can hold. A schema that needs no change is its own. */
@@ -46,8 +47,10 @@ export const isSure = (ast: SchemaAST.AST, seen = new Set<SchemaAST.AST>()): boo
   if (seen.has(ast)) return true
   seen.add(ast)
   switch (ast._tag) {
-    case "String":
     case "Number":
+      // A float may be an integer where it is written, and another number where it is read.
+      return Annotation.scalar(ast) !== "float"
+    case "String":
     case "Boolean":
     case "BigInt":
     case "Null":
@@ -126,7 +129,7 @@ const makeLink = (ast: SchemaAST.AST): SchemaAST.Link | undefined => {
       return new SchemaAST.Link(jsonObject.ast, SchemaTransformation.passthrough())
     case "Declaration": {
       if (knownOf(ast) !== undefined) return undefined
-      const parameters = ast.typeParameters.map((parameter) => Schema.make(SchemaAST.toEncoded(parameter)))
+      const parameters = ast.typeParameters.map((parameter) => Schema.make(named(parameter)))
       if (identity(ast) === "effect/schema/Option") return optionLink(parameters[0])
       const link = ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]
       return typeof link === "function" ? link(parameters) : undefined
@@ -134,6 +137,15 @@ const makeLink = (ast: SchemaAST.AST): SchemaAST.Link | undefined => {
     default:
       return undefined
   }
+}
+
+/** A type's encoded side, with the type's name: that of a class is not its fields' own. */
+const named = (ast: SchemaAST.AST): SchemaAST.AST => {
+  const encoded = SchemaAST.toEncoded(ast)
+  const identifier = SchemaAST.resolveIdentifier(ast)
+  return identifier === undefined || encoded.checks !== undefined
+    ? encoded
+    : copy(encoded, { annotations: { ...encoded.annotations, identifier } })
 }
 
 const jsonObject = Schema.Union([Schema.Array(Schema.Json), Schema.Record(Schema.String, Schema.Json)])

@@ -3,6 +3,7 @@
  */
 import type { Root } from "./mapping.ts"
 import { type Enumeration, type Field, known, type Message, reachable, typeName } from "./model.ts"
+import { choiceName } from "./numbering.ts"
 import type { Method, Outline, Service, Side } from "./outline.ts"
 
 /** The text of a `.proto` file, as `protoc` reads it. */
@@ -20,8 +21,8 @@ export const print = (outline: Outline): string => {
     `package ${outline.package};`,
     ...imports.length === 0 ? [] : [imports.map((file) => `import "${file}";`).join("\n")],
     ...outline.services.map(printService),
-    ...own.map(printMessage),
-    ...enumerationsOf(own).map(printEnumeration)
+    // What was bound to the same type twice is the same text.
+    ...new Set([...own.map(printMessage), ...enumerationsOf(own).map(printEnumeration)])
   ].join("\n\n") + "\n"
 }
 
@@ -56,7 +57,7 @@ const printSide = ({ root, streamed }: Side): string => `${streamed ? "stream " 
 
 const printMessage = ({ fields, name, shape }: Message): string => {
   const lines = fields.toSorted((a, b) => a.number - b.number).map(printField)
-  return block(`message ${name}`, shape === "choice" ? block("oneof choice", lines).split("\n") : lines)
+  return block(`message ${name}`, shape === "choice" ? block(`oneof ${choiceName}`, lines).split("\n") : lines)
 }
 
 const printField = ({ kind, label, name, number }: Field): string => {

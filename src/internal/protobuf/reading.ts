@@ -195,7 +195,7 @@ const assembly = (scope: Scope, message: Message): string => {
 /** The value of a field, or what stands for it where it is not there. */
 const present = (field: Field): string => {
   const name = local(field)
-  if (field.label !== "optional" || field.absent !== "null") return name === "" ? "undefined" : name
+  if (field.label !== "optional" || field.absent !== "null") return name
   return `${isSeen(field) ? `seen${field.number}` : `${name} !== undefined`} ? ${name} : null`
 }
 
@@ -211,7 +211,9 @@ const struct = (scope: Scope, message: Message): string => {
     ...fields.filter((field) => !isMissing(field)).map((field) => `${property(field.key)}: ${present(field)}`)
   ]
   const others = fields.filter(isMissing).map((field) =>
-    `if (${wasThere(field)}) put(v, ${literal(field.key)}, ${local(field)});`
+    field.key === "__proto__"
+      ? `if (${wasThere(field)}) put(v, "__proto__", ${local(field)});`
+      : `if (${wasThere(field)}) v[${literal(field.key)}] = ${local(field)};`
   )
   const left = rest === undefined
     ? ""

@@ -129,21 +129,27 @@ const said = (scope: Scope, kind: Kind): string => {
 }
 
 const choice = (scope: Scope, message: Message): string => {
-  const arms = message.fields.map(({ kind, number, test }, at) => {
+  const { fields } = message
+  // What takes all that is left comes last, wherever it stands in the schema.
+  const inTurn = [
+    ...fields.filter(({ test }) => test !== undefined),
+    ...fields.filter(({ test }) => test === undefined)
+  ]
+  const arms = inTurn.map(({ kind, number, test }) => {
     const arm = `{ ${one(scope, number, kind, "v")}; return }`
-    return test === undefined ? arm : `if (${condition(scope, message, test, at)}) ${arm}`
+    return test === undefined ? arm : `if (${condition(scope, message, test, number)}) ${arm}`
   })
   return `${arms.join("\n")}\nthrow expected(${literal(message.fields.map(({ key }) => key).join(" | "))}, typeof v)`
 }
 
-const condition = (scope: Scope, message: Message, test: Test, at: number): string => {
+const condition = (scope: Scope, message: Message, test: Test, number: number): string => {
   switch (test._tag) {
     case "TypeOf":
       return `typeof v === ${literal(test.type)}`
     case "Sentinel":
       return `v?.[${literal(test.key)}] === ${literal(test.literal)}`
     case "Guard": {
-      const name = `is${scope.indexOf(message)}_${at}`
+      const name = `is${scope.indexOf(message)}_${number}`
       scope.bound.set(name, test.is)
       return `${name}(v)`
     }
