@@ -4,6 +4,7 @@
  * To import from here loads them all; a program that counts its milliseconds imports a layer by its own path. There are
  * also the options of each: `effect-micro/Layers/HttpTransport` has `layer(options)`.
  */
+export { BytesCodecLive } from "./BytesCodec.ts"
 export { HttpBrokerLive } from "./HttpBroker.ts"
 export { HttpTransportLive } from "./HttpTransport.ts"
 export { JsonCodecLive } from "./JsonCodec.ts"
@@ -17,3 +18,4 @@ export { NetworkRpcLive } from "./NetworkRpc.ts"
 export { RandomSelectorLive } from "./RandomSelector.ts"
 export { RoundRobinSelectorLive } from "./RoundRobinSelector.ts"
 export { StaticRegistryLive } from "./StaticRegistry.ts"
+export { TextCodecLive } from "./TextCodec.ts"
