@@ -121,6 +121,31 @@ describe("ProtobufCodec", () => {
     assert.deepStrictEqual(Buffer.from(succeeded(format.coder(schema).encode(value))), type.encode(value).finish())
   })
 
+  it("carries schemas that hold themselves with no message of their own between", () => {
+    interface Folder {
+      readonly [name: string]: Folder
+    }
+    const Folder: Schema.Codec<Folder> = Schema.Record(
+      Schema.String,
+      Schema.suspend((): Schema.Codec<Folder> => Folder)
+    )
+    type Nest = ReadonlyArray<Nest | null>
+    const Nest: Schema.Codec<Nest> = Schema.Array(Schema.NullOr(Schema.suspend((): Schema.Codec<Nest> => Nest)))
+    type Term = string | ReadonlyArray<Term>
+    const Term: Schema.Codec<Term> = Schema.Union([
+      Schema.String,
+      Schema.Array(Schema.suspend((): Schema.Codec<Term> => Term))
+    ])
+    const carried = <A>(schema: Schema.Codec<A>, value: A) =>
+      assert.deepStrictEqual(
+        succeeded(format.coder(schema).decode(succeeded(format.coder(schema).encode(value)))),
+        value
+      )
+    carried(Folder, { usr: { bin: {}, lib: { node: {} } } })
+    carried(Nest, [[], null, [[null], []]])
+    carried(Term, ["a", ["b", []], "c"])
+  })
+
   it("takes what is missing for zero, empty and false", () => {
     const schema = Schema.Struct({
       text: Schema.String,

@@ -5,7 +5,7 @@
  * that may be missing and may be `null` as well. Everything else is as one would have written it by hand.
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { choose, lastOf } from "./alternatives.ts"
+import { type Alternative, choose, lastOf } from "./alternatives.ts"
 import * as Annotation from "./annotation.ts"
 import { identifierOf, type Member, type Split, split } from "./members.ts"
 import type { Absent, Constant, Enumeration, Kind, Label, Message, Shape } from "./model.ts"
@@ -38,22 +38,25 @@ export const makeFile = (): File => ({
 /**
  * The message of a schema; `name` is its name where the schema has none of its own. Throws `Unmappable`.
  *
- * A scalar that stands alone is one of Google's wrappers, a list or a map is in a message with one field, `value`.
+ * A scalar that stands alone is one of Google's wrappers; an enum, a list, a map and what may be absent are in a message
+ * with one field, `value`.
  */
 export const toRoot = (file: File, ast: SchemaAST.AST, name: string, path: Path = []): Root => {
   const parts = split(ast)
-  if (parts.members.length === 0) return { _tag: "Known", known: parts.null ? "Null" : "Empty" }
-  const states: Array<Absent> = []
-  if (parts.undefined) states.push("undefined")
-  if (parts.null) states.push("null")
+  const states = absencesOf(parts)
+  if (parts.members.length === 0 && states.length < 2) {
+    return { _tag: "Known", known: parts.null ? "Null" : "Empty" }
+  }
   const inner = states.length === 0 && isMessage(parts) ? name : `${name}Value`
-  const type = withAbsence(file, toType(file, parts, inner, path), states, inner)
+  const type = states.length === 0
+    ? toType(file, parts, inner, path)
+    : withAbsence(file, toSingle(file, parts, inner, path), states, inner)
   if (type.label === "plain") {
     if (type.kind._tag === "Message" || type.kind._tag === "Known") return type.kind
     const wrapper = type.kind._tag === "Scalar" ? wrapperOf(type.kind) : undefined
     if (wrapper !== undefined) return { _tag: "Message", message: wrapper }
   }
-  return { _tag: "Message", message: box(file, type, name) }
+  return { _tag: "Message", message: box(file, {}, name, () => type) }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -67,15 +70,19 @@ interface Type {
 /** Whether a value is a message without one around it, which then has the name that is meant for it. */
 const isMessage = ({ members }: Split): boolean => {
   const [{ encoded }] = members
-  if (members.length > 1) return choose(members).length > 1
-  return encoded._tag === "Objects"
-    ? encoded.propertySignatures.length > 0 || encoded.indexSignatures.length === 0
-    : encoded._tag === "Arrays" && !isList(encoded)
+  return members.length > 1
+    ? choose(members).length > 1
+    : (encoded._tag === "Objects" || encoded._tag === "Arrays") && !isList(encoded) && !isMap(encoded)
 }
 
 /** Whether all elements are alike, however many there have to be. */
-const isList = ({ elements, rest }: SchemaAST.Arrays): boolean =>
-  rest.length === 1 && elements.every((element) => encodedOf(element) === encodedOf(rest[0]))
+const isList = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Arrays" && ast.rest.length === 1 &&
+  ast.elements.every((element) => encodedOf(element) === encodedOf(ast.rest[0]))
+
+/** Whether no property has a name of its own. */
+const isMap = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Objects" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 1
 
 const plain = (kind: Kind): Type => ({ label: "plain", kind, absent: "missing" })
 
@@ -98,28 +105,46 @@ const once = (
   return draft
 }
 
-/** A message around one value. */
-const box = (file: File, type: Type, name: string): Message =>
-  once(file, {}, name, "box", [], () => [{ ...type, key: "value", name: "value", number: 1 }])
+/** A message around one value, which may hold the message. */
+const box = (file: File, identity: unknown, name: string, type: () => Type): Message =>
+  once(file, identity, name, "box", [], () => [{ ...type(), key: "value", name: "value", number: 1 }])
+
+/** The ways in which a value may be nothing, besides not being there. */
+const absencesOf = (parts: Split): ReadonlyArray<Absent> => {
+  const states: Array<Absent> = []
+  if (parts.undefined) states.push("undefined")
+  if (parts.null) states.push("null")
+  return states
+}
 
 /** A type whose values may be nothing in so many ways. Presence tells of one; each further one takes a message. */
 const withAbsence = (file: File, type: Type, states: ReadonlyArray<Absent>, name: string): Type => {
   const [absent, ...more] = states
   if (absent === undefined) return type
   const inner = withAbsence(file, type, more, name)
-  return { ...(inner.label === "plain" ? inner : nested(box(file, inner, `${name}Value`))), label: "optional", absent }
+  const kind = inner.label === "plain" ? inner.kind : nested(box(file, {}, `${name}Value`, () => inner)).kind
+  return { label: "optional", kind, absent }
 }
 
-/** A value in a place that knows neither absence nor lists: in a list, in a map, in a choice. */
+/** A type of one value: a list or a map is in a message, the same one wherever its schema stands. */
+const toSingle = (file: File, parts: Split, name: string, path: Path): Type => {
+  const [member, ...others] = parts.members
+  if (member === undefined || others.length > 0 || Annotation.bound(member.from) !== undefined) {
+    return toType(file, parts, name, path)
+  }
+  const { encoded } = member
+  return isList(encoded) || isMap(encoded)
+    ? nested(box(file, encoded, `${name}${isMap(encoded) ? "Map" : "List"}`, () => toType(file, parts, name, path)))
+    : toType(file, parts, name, path)
+}
+
+/** A value in a place that knows neither absence nor lists: in a list, in a map. */
 const toElement = (file: File, ast: SchemaAST.AST, name: string, path: Path): Kind => {
   const parts = split(ast)
-  const states: Array<Absent> = []
-  if (parts.undefined) states.push("undefined")
-  if (parts.null) states.push("null")
-  const type = parts.members.length === 0 && states.length === 1
-    ? toType(file, parts, name, path)
-    : withAbsence(file, toType(file, parts, name, path), states, name)
-  return (type.label === "plain" ? type : nested(box(file, type, `${name}Item`))).kind
+  const states = absencesOf(parts)
+  const single = toSingle(file, parts, name, path)
+  if (states.length === 0 || parts.members.length === 0 && states.length === 1) return single.kind
+  return nested(box(file, {}, `${name}Item`, () => withAbsence(file, single, states, name))).kind
 }
 
 /** A property or an element: a field, a constant, or nothing where no value can be. */
@@ -132,16 +157,18 @@ const addField = (
 ): Array<DraftField> => {
   const parts = split(ast)
   const number = Annotation.fieldNumber(ast)
-  const states: Array<Absent> = []
-  if (isOptional(ast)) states.push("missing")
-  else if (parts.undefined) states.push("undefined")
-  if (parts.null) states.push("null")
+  const absences = absencesOf(parts)
+  // What may be missing and may be `undefined` is either, but only one of them.
+  const states = isOptional(ast) ? ["missing" as const, ...absences.filter((state) => state === "null")] : absences
   const constant = number === undefined ? constantOf(parts, states) : undefined
   if (constant !== undefined) draft.constants.push({ key, literal: constant.literal })
   if (constant !== undefined || parts.members.length === 0 && states.length === 1) return []
   const fieldName = typeof key === "number" ? `item_${key + 1}` : snake(key)
   const name = `${draft.name}${pascal(fieldName)}`
-  return [{ ...withAbsence(file, toType(file, parts, name, path), states, name), key, name: fieldName, number }]
+  const type = states.length === 0
+    ? toType(file, parts, name, path)
+    : withAbsence(file, toSingle(file, parts, name, path), states, name)
+  return [{ ...type, key, name: fieldName, number }]
 }
 
 /** A value that every message of a type has, so that no message must carry it. */
@@ -169,20 +196,18 @@ const toType = (file: File, parts: Split, name: string, path: Path): Type => {
       own,
       "choice",
       path,
-      (draft) =>
-        alternatives.map(({ members, name, test }): DraftField => {
-          const full = nameOf(
-            members.length === 1 ? identifierOf(members[0]) : undefined,
-            `${draft.name}${pascal(name)}`
-          )
-          const where = [...path, name]
-          const type = toSole(file, members, members, full, where)
-          const kind = type.label === "plain" ? type.kind : nested(box(file, type, full)).kind
-          const number = members.map(({ from }) => Annotation.fieldNumber(from)).find((said) => said !== undefined)
-          return { key: name, name: snake(name), number, label: "plain", absent: "missing", kind, test }
-        })
+      (draft) => alternatives.map((alternative) => toMember(file, draft, alternative, [...path, alternative.name]))
     )
   )
+}
+
+/** A member of a choice. */
+const toMember = (file: File, draft: Draft, { members, name, test }: Alternative, path: Path): DraftField => {
+  const identifier = members.length === 1 ? identifierOf(members[0]) : undefined
+  const parts: Split = { members, identity: members, identifier, undefined: false, null: false }
+  const { absent, kind, label } = toSingle(file, parts, `${draft.name}${pascal(name)}`, path)
+  const number = members.map(({ from }) => Annotation.fieldNumber(from)).find((said) => said !== undefined)
+  return { key: name, name: snake(name), number, label, absent, kind, test }
 }
 
 /** The type of what is no choice: one schema, or several of the same primitive type. */
@@ -221,7 +246,7 @@ const ofObject = (file: File, ast: SchemaAST.Objects, name: string, path: Path):
   const { indexSignatures: [index, ...more], propertySignatures } = ast
   if (more.length > 0) throw new Unmappable(path, "a record with several kinds of keys has no form in protobuf")
   const values = () => toElement(file, index.type, name, [...path, "*"])
-  if (propertySignatures.length === 0 && index !== undefined) return { label: "map", kind: values(), absent: "missing" }
+  if (isMap(ast)) return { label: "map", kind: values(), absent: "missing" }
   const identity = propertySignatures.length === 0 ? ast : propertySignatures
   return nested(once(file, identity, name, "struct", path, (draft) => {
     const fields = propertySignatures.flatMap(({ name: key, type }) => {

@@ -24,44 +24,13 @@ export interface Split {
 
 /** Takes unions in unions apart. */
 export const split = (ast: SchemaAST.AST): Split => {
-  const members: Array<Member> = []
-  const nothing = { undefined: false, null: false }
-  const seen = new Set<SchemaAST.AST>()
-  let identity: unknown
-  let identifier: string | undefined
-  const visit = (from: SchemaAST.AST): void => {
-    const encoded = encodedOf(from)
-    if (Annotation.bound(from) !== undefined) return void members.push({ from, encoded })
-    switch (encoded._tag) {
-      case "Null":
-        nothing.null = true
-        return
-      case "Undefined":
-      case "Void":
-        nothing.undefined = true
-        return
-      case "Never":
-        return
-      case "Suspend":
-        if (!seen.has(encoded)) visit(encoded.thunk())
-        seen.add(encoded)
-        return
-      case "Union":
-        identifier ??= identifierOf({ from, encoded })
-        // A schema that may be nothing is the same one within: only what has several members is known by them.
-        if (encoded.types.filter(isSomething).length > 1) identity ??= encoded.types
-        for (const type of encoded.types) visit(type)
-        return
-      default:
-        members.push({ from, encoded })
-    }
-  }
-  visit(ast)
+  const draft: Draft = { members: [], undefined: false, null: false, identity: undefined, identifier: undefined }
+  visit(draft, ast, new Set())
+  const [sole] = draft.members
   return {
-    members,
-    ...nothing,
-    identity: identity ?? identityOf(members),
-    identifier: identifier ?? ownIdentifier(members)
+    ...draft,
+    identity: draft.identity ?? (sole === undefined ? undefined : identityOf(sole)),
+    identifier: draft.identifier ?? (draft.members.length === 1 ? identifierOf(sole) : undefined)
   }
 }
 
@@ -71,18 +40,42 @@ export const identifierOf = ({ encoded, from }: Member): string | undefined =>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+type Draft = { -readonly [K in keyof Split]: Split[K] extends ReadonlyArray<infer A> ? Array<A> : Split[K] }
+
+const visit = (draft: Draft, from: SchemaAST.AST, seen: Set<SchemaAST.AST>): void => {
+  const encoded = encodedOf(from)
+  if (Annotation.bound(from) !== undefined) return void draft.members.push({ from, encoded })
+  switch (encoded._tag) {
+    case "Null":
+      draft.null = true
+      return
+    case "Undefined":
+    case "Void":
+      draft.undefined = true
+      return
+    case "Never":
+      return
+    case "Suspend":
+      if (seen.has(encoded)) return
+      seen.add(encoded)
+      return visit(draft, encoded.thunk(), seen)
+    case "Union":
+      draft.identifier ??= identifierOf({ from, encoded })
+      // A schema that may be nothing is the same one within: only what has several members is known by them.
+      if (encoded.types.filter(isSomething).length > 1) draft.identity ??= encoded.types
+      for (const type of encoded.types) visit(draft, type, seen)
+      return
+    default:
+      draft.members.push({ from, encoded })
+  }
+}
+
 const isSomething = ({ _tag }: SchemaAST.AST): boolean => _tag !== "Null" && _tag !== "Undefined" && _tag !== "Void"
 
 /** Copies of a node in other contexts share their parts. */
-const identityOf = ([member]: ReadonlyArray<Member>): unknown => {
-  if (member === undefined) return undefined
-  const { encoded } = member
-  return encoded._tag === "Objects" && encoded.propertySignatures.length > 0
+const identityOf = ({ encoded }: Member): unknown =>
+  encoded._tag === "Objects" && encoded.propertySignatures.length > 0
     ? encoded.propertySignatures
     : encoded._tag === "Arrays" && encoded.elements.length > 0
     ? encoded.elements
     : encoded
-}
-
-const ownIdentifier = (members: ReadonlyArray<Member>): string | undefined =>
-  members.length === 1 ? identifierOf(members[0]) : undefined
