@@ -141,14 +141,13 @@ export interface Service<in out Self, in out Name extends string, in out M exten
  * The version is told to others with each instance. It is `latest` where none is given: watchers of Go Micro overlook
  * instances without one.
  */
-export const Service =
-  <Self>() =>
-  <const Name extends string, const M extends Methods>(
-    name: Name,
-    methods: M,
-    options?: { readonly version?: string | undefined }
-  ): Service<Self, Name, M> =>
-    Object.assign(Context.Service<Self, Procedures<M>>()(name), { methods, version: options?.version ?? "latest" })
+export const Service = <Self>() =>
+<const Name extends string, const M extends Methods>(
+  name: Name,
+  methods: M,
+  options?: { readonly version?: string | undefined }
+): Service<Self, Name, M> =>
+  Object.assign(Context.Service<Self, Procedures<M>>()(name), { methods, version: options?.version ?? "latest" })
 
 /** The name of a method on the wire: its own, else `Orders.place` for method `place` of `acme.orders`. */
 export const endpoint = (service: string, name: string, definition: Method<Side, Side, Wire>): string => {

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import * as Latest from "../src/internal/latest.ts"
+import * as Latest from "../src/internal/registry/latest.ts"
 
 it.effect("lets a slow reader skip to the newest value", () =>
   Effect.gen(function*() {

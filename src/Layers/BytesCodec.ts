@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Codec from "../Codec.ts"
-import * as Format from "../internal/format.ts"
+import * as Format from "../internal/codec/format.ts"
 
 /** The bounds of a message. */
 export interface Options {

@@ -8,7 +8,7 @@
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Codec from "../Codec.ts"
-import * as Format from "../internal/format.ts"
+import * as Format from "../internal/codec/format.ts"
 import * as GoDialects from "../internal/json/goDialects.ts"
 import * as JsonText from "../internal/json/text.ts"
 

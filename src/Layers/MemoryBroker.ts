@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { Broker, type Message } from "../Broker.ts"
-import * as Subscription from "../internal/subscription.ts"
+import * as Subscription from "../internal/broker/subscription.ts"
 
 /** The bounds of a broker. */
 export interface Options {

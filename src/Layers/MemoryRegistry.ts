@@ -6,7 +6,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Directory from "../internal/directory.ts"
+import * as Directory from "../internal/registry/directory.ts"
 import { Registry } from "../Registry.ts"
 
 /** A registry that is empty until somebody registers with it. */

@@ -5,9 +5,9 @@ import type * as Layer from "effect/Layer"
 import { Packr } from "msgpackr"
 import { Buffer } from "node:buffer"
 import * as Codec from "../Codec.ts"
-import * as Format from "../internal/format.ts"
-import * as MessagePack from "../internal/messagePack.ts"
-import * as RawBytes from "../internal/rawBytes.ts"
+import * as Format from "../internal/codec/format.ts"
+import * as MessagePack from "../internal/codec/messagePack.ts"
+import * as RawBytes from "../internal/codec/rawBytes.ts"
 
 /** The bounds of a message. */
 export interface Options {

@@ -7,7 +7,7 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Directory from "../internal/directory.ts"
+import * as Directory from "../internal/registry/directory.ts"
 import { Instance, InvalidInstance, Registry, RegistryError } from "../Registry.ts"
 
 /** Addresses by the name of the service. */

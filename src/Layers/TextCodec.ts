@@ -8,8 +8,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { Buffer } from "node:buffer"
 import * as Codec from "../Codec.ts"
-import * as Format from "../internal/format.ts"
-import * as Utf8 from "../internal/utf8.ts"
+import * as Format from "../internal/codec/format.ts"
+import * as Utf8 from "../internal/codec/utf8.ts"
 
 /** The bounds of a message. */
 export interface Options {

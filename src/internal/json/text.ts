@@ -1,6 +1,6 @@
 /** Plain data as the text of JSON, in UTF-8, and how deep such a text may go. */
 import { Buffer } from "node:buffer"
-import * as Utf8 from "../utf8.ts"
+import * as Utf8 from "../codec/utf8.ts"
 
 /** Writes plain data; throws where JSON has no form for it. */
 export const write = (plain: unknown): Uint8Array => {

@@ -11,7 +11,7 @@ import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { Instance } from "../../Registry.ts"
-import * as Roster from "../roster.ts"
+import * as Roster from "../registry/roster.ts"
 import * as Names from "./names.ts"
 import * as Sighting from "./sighting.ts"
 

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Message } from "../Broker.ts"
-import { type Call, type Exchange, failure, type Reply } from "../Transport.ts"
+import type { Message } from "../../Broker.ts"
+import { type Call, type Exchange, failure, type Reply } from "../../Transport.ts"
 import * as Subscription from "./subscription.ts"
 
 export interface Inbox {

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import type { CodecError } from "../Codec.ts"
-import type { Failure, Reply } from "../Transport.ts"
+import type { CodecError } from "../../Codec.ts"
+import type { Failure, Reply } from "../../Transport.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 

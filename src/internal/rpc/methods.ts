@@ -1,8 +1,8 @@
 /**
  * A method as both ends of the wire use it: its names, its kind, and its coders.
  */
-import type { Codec, Coder, Format, Wire } from "../Codec.ts"
-import * as Contract from "../Contract.ts"
+import type { Codec, Coder, Format, Wire } from "../../Codec.ts"
+import * as Contract from "../../Contract.ts"
 
 // Erased on purpose: a contract's methods are of many types, and each is used with its own.
 /** The coders of a method in one format. */

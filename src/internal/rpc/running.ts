@@ -8,7 +8,7 @@ import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { CurrentDeadline } from "../Rpc.ts"
+import { CurrentDeadline } from "../../Rpc.ts"
 
 export interface Running {
   readonly enter: () => void

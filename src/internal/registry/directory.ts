@@ -5,7 +5,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Equivalence from "effect/Equivalence"
 import * as Stream from "effect/Stream"
-import { type Instance, Registry } from "../Registry.ts"
+import { type Instance, Registry } from "../../Registry.ts"
 import * as Latest from "./latest.ts"
 import * as Roster from "./roster.ts"
 

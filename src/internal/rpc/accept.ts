@@ -5,8 +5,8 @@
  * note on the call; whoever answers writes on it; the lane reads it when it answers. Everywhere else there is no note,
  * and an answer is in the content type of its call.
  */
-import type { Codec, Format } from "../Codec.ts"
-import type { Call } from "../Transport.ts"
+import type { Codec, Format } from "../../Codec.ts"
+import type { Call } from "../../Transport.ts"
 
 /** A wish, and what became of it. */
 export interface Note {

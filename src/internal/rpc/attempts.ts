@@ -7,10 +7,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import type { Instance } from "../Registry.ts"
-import * as RpcError from "../RpcError.ts"
-import type { SelectOptions } from "../Selector.ts"
-import type { Call, Failure, TransportError } from "../Transport.ts"
+import type { Instance } from "../../Registry.ts"
+import * as RpcError from "../../RpcError.ts"
+import type { SelectOptions } from "../../Selector.ts"
+import type { Call, Failure, TransportError } from "../../Transport.ts"
 
 /** Where a call has been. */
 export interface History {

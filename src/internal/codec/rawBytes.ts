@@ -1,7 +1,7 @@
 /** A codec to plain data in which bytes are bytes. */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import type { Wire } from "../Codec.ts"
+import type { Wire } from "../../Codec.ts"
 
 /** The codec that `Schema.toCodecJson` makes, but that a `Uint8Array` stays one. */
 export const make = (schema: Wire): Wire => Schema.make<Wire>(raw(Schema.toCodecJson(schema).ast, new Map()))

@@ -3,8 +3,8 @@
  * plain data becomes bytes; and a message has a longest length.
  */
 import * as Exit from "effect/Exit"
-import * as Codec from "../Codec.ts"
-import * as Transforms from "./json/transforms.ts"
+import * as Codec from "../../Codec.ts"
+import * as Transforms from "../json/transforms.ts"
 
 /** What makes a format that one. */
 export interface Options {

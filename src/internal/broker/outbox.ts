@@ -4,10 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import type { Message } from "../Broker.ts"
-import type { Instance, Registry } from "../Registry.ts"
-import { type Call, isFailure, type Reply, type TransportError } from "../Transport.ts"
-import type { Connections } from "./connections.ts"
+import type { Message } from "../../Broker.ts"
+import type { Instance, Registry } from "../../Registry.ts"
+import { type Call, isFailure, type Reply, type TransportError } from "../../Transport.ts"
+import type { Connections } from "../connections.ts"
 
 /** What came of an event at one party. A party whose members have all left neither accepts nor refuses. */
 export interface Outcome {

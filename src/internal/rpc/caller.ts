@@ -7,14 +7,14 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import type * as Contract from "../Contract.ts"
-import type { Instance } from "../Registry.ts"
-import type * as RpcError from "../RpcError.ts"
+import type * as Contract from "../../Contract.ts"
+import type { Instance } from "../../Registry.ts"
+import type * as RpcError from "../../RpcError.ts"
+import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
 import * as Streams from "./streams.ts"
-import * as Trace from "./trace.ts"
 
 /** The functions of a contract. */
 export const make = <M extends Contract.Methods>(

@@ -11,7 +11,7 @@ import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Message } from "../Broker.ts"
+import type { Message } from "../../Broker.ts"
 
 export interface Subscription {
   /** Runs the handler, after the events that wait already; its exit is the acknowledgement. */

@@ -4,7 +4,7 @@
 import * as Arr from "effect/Array"
 import * as Equal from "effect/Equal"
 import * as Order from "effect/Order"
-import type { Instance } from "../Registry.ts"
+import type { Instance } from "../../Registry.ts"
 
 /** Instances, sorted by id. */
 export type Roster = ReadonlyArray<Instance>
