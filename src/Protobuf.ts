@@ -92,8 +92,8 @@ export interface Root {
  *
  * **Details**
  *
- * Fields are found by name, whether in snake or in camel case. What the type has and the schema does not name is skipped
- * when it is read. Throws, with the path, where the two do not agree.
+ * Fields are found by name, whether in snake or in camel case. What the type has and the schema does not name is
+ * skipped when it is read. Throws, with the path, where the two do not agree.
  */
 export const bind = <S extends Wire & Schema.Top>(schema: S, type: string, root: Root): S["Rebuild"] => {
   const bound = Binding.bind(toRoot(makeFile(), schema.ast, "Message"), root.lookupType(type))

@@ -25,8 +25,9 @@ export interface Options {
  * **Details**
  *
  * Field numbers are those that `Protobuf.field` says, else they follow the order of declaration. Unknown fields are
- * skipped. A scalar that is missing is zero, empty or false; a message or a literal that is missing is refused, unless its
- * schema lets it be absent. The same field of a scalar twice counts once, the last time; a message twice is refused.
+ * skipped. A scalar that is missing is zero, empty or false; a message or a literal that is missing is refused, unless
+ * its schema lets it be absent. The same field of a scalar twice counts once, the last time; a message twice is
+ * refused.
  *
  * **Gotchas**
  *

@@ -110,7 +110,7 @@ const integers: ReadonlySet<Scalar> = new Set([...bigScalars, "int32", "uint32",
 
 const floats: ReadonlySet<Scalar> = new Set(["double", "float"])
 
-/** The types that hold the same values. An integer may be longer than the type it is bound to; one that is, is refused. */
+/** The types that hold the same values. Integers longer than the type that they are bound to are refused. */
 const familyOf = ({ big, scalar }: Extract<Kind, { readonly _tag: "Scalar" }>): ReadonlySet<Scalar> =>
   big ? bigScalars : integers.has(scalar) ? integers : floats.has(scalar) ? floats : new Set([scalar])
 

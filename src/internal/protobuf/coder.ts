@@ -1,13 +1,12 @@
 /**
  * Coders: a schema's check and transformation on one side, its message on the other.
  */
-import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Jit from "effect/schema/SchemaJITCompiler"
 import * as SchemaAST from "effect/SchemaAST"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { CodecError, type Coder, DecodeFailed, EncodeFailed, type Wire } from "../../Codec.ts"
+import { type Coder, fail, type Wire } from "../../Codec.ts"
+import * as Transforms from "../json/transforms.ts"
 import { compile } from "./compile.ts"
 import { makeFile, toRoot } from "./mapping.ts"
 import { isPlain, isSure, toPlain } from "./plain.ts"
@@ -25,16 +24,14 @@ export interface Limits {
 export const makeCoder = <S extends Wire>(schema: S, limits: Limits): Coder<S["Type"]> => {
   const { contentType, maxBytes, maxDepth } = limits
   const { read, write } = compile(toRoot(makeFile(), schema.ast, "Message"), maxDepth)
-  const { decode, encode } = makeParsers(schema)
-  const encodeFailed = (problem: string): Refusal =>
-    Exit.fail(new CodecError({ reason: new EncodeFailed({ contentType, problem: clip(problem) }) }))
-  const decodeFailed = (problem: string): Refusal =>
-    Exit.fail(new CodecError({ reason: new DecodeFailed({ contentType, problem: clip(problem) }) }))
+  const { decode, encode } = makeTransforms(schema)
+  const encodeFailed: Transforms.Fail = (problem) => fail("EncodeFailed", contentType, problem)
+  const decodeFailed: Transforms.Fail = (problem) => fail("DecodeFailed", contentType, problem)
   const tooLong = ({ length }: Uint8Array) => `The message has ${length} bytes, ${maxBytes} are allowed`
   return {
     encode: (value) => {
       const plain = encode(value)
-      if (plain._tag === "Failure") return refuse(plain.cause, encodeFailed)
+      if (plain._tag === "Failure") return Transforms.refuse(plain.cause, encodeFailed)
       let bytes: Uint8Array
       try {
         bytes = write(plain.value)
@@ -52,19 +49,15 @@ export const makeCoder = <S extends Wire>(schema: S, limits: Limits): Coder<S["T
         return broken(error, decodeFailed)
       }
       const value = decode(plain)
-      return value._tag === "Success" ? value as Exit.Success<S["Type"]> : refuse(value.cause, decodeFailed)
+      return value._tag === "Success" ? value as Exit.Success<S["Type"]> : Transforms.refuse(value.cause, decodeFailed)
     }
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-type Refusal = Exit.Exit<never, CodecError>
-
-type Parser = (input: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>
-
 /** Both directions between a value and what its message holds. Both check. */
-const makeParsers = (schema: Wire): { readonly encode: Parser; readonly decode: Parser } => {
+const makeTransforms = (schema: Wire): Transforms.Transforms => {
   const codec = toPlain(schema)
   // Each direction is compiled by itself, and before the parsers below resolve it: a parser keeps what it found.
   Jit.enable(codec.ast)
@@ -73,37 +66,27 @@ const makeParsers = (schema: Wire): { readonly encode: Parser; readonly decode: 
   const decode = SchemaParser.decodeUnknownExit(codec)
   if (!isPlain(codec.ast)) return { encode, decode }
   // Where nothing is transformed a check is enough: what it finds wrong, the parser can explain.
+  const is = makeGuard(codec)
+  return {
+    encode: (value) => is(value) ? Exit.succeed(value) : encode(value),
+    decode: isSure(codec.ast) ? Exit.succeed : (value) => is(value) ? Exit.succeed(value) : decode(value)
+  }
+}
+
+const makeGuard = (codec: Wire): (value: unknown) => boolean => {
   Jit.enable(SchemaAST.toType(codec.ast))
   const is = SchemaParser.is(codec)
-  const check = (input: unknown): boolean => {
+  return (value) => {
     try {
-      return is(input)
+      return is(value)
     } catch {
+      // A check that throws, or a value that exhausts the stack: whatever it is, the parser meets it too.
       return false
     }
   }
-  return {
-    encode: (input) => check(input) ? Exit.succeed(input) : encode(input),
-    decode: isSure(codec.ast) ? Exit.succeed : (input) => check(input) ? Exit.succeed(input) : decode(input)
-  }
 }
 
-/** The issue's text. What is no issue is a mistake in the schema, and dies; but for a value that exhausts the stack. */
-const refuse = (cause: Cause.Cause<SchemaIssue.Issue>, fail: (problem: string) => Refusal): Refusal => {
-  const issue = Cause.findError(cause)
-  if (issue._tag === "Success") return fail(explain(issue.success))
-  const defect = Cause.squash(cause)
-  return defect instanceof RangeError ? fail(String(defect)) : Exit.failCause(issue.failure)
-}
-
-const broken = (error: unknown, fail: (problem: string) => Refusal): Refusal => {
+const broken = (error: unknown, fail: Transforms.Fail): ReturnType<Transforms.Fail> => {
   if (!(error instanceof Broken)) return Exit.die(error)
   return fail(error.path.length === 0 ? error.problem : `${error.problem}\n  at ${show(error.path)}`)
 }
-
-const explain = SchemaIssue.makeFormatterDefault()
-
-// An issue quotes what it met, and the text travels back to the caller.
-const maxProblem = 1024
-
-const clip = (problem: string): string => problem.length > maxProblem ? `${problem.slice(0, maxProblem)}…` : problem

@@ -73,8 +73,8 @@ const vocabulary: ReadonlyArray<readonly [string, unknown]> = [
   ["noBytes", new Uint8Array(0)]
 ]
 
-// A writer grows as it writes, and is kept for the next message; one that failed midway is not. It is taken away while it
-// writes: a getter of the value might itself encode.
+// A writer grows as it writes, and is kept for the next message; one that failed midway is not. It is taken away while
+// it writes: a getter of the value might itself encode.
 let idle: Writer | undefined
 
 /** Longest buffer that is kept for the next message. */

@@ -1,8 +1,8 @@
 /**
  * Schemas to messages: what a schema's encoded side is in protobuf.
  *
- * What protobuf has no place for gets a message of its own around it: a list in a list, a choice between types, something
- * that may be missing and may be `null` as well. Everything else is as one would have written it by hand.
+ * What protobuf has no place for gets a message of its own around it: a list in a list, a choice between types,
+ * something that may be missing and may be `null` as well. Everything else is as one would have written it by hand.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import { type Alternative, choose, lastOf } from "./alternatives.ts"
@@ -38,8 +38,8 @@ export const makeFile = (): File => ({
 /**
  * The message of a schema; `name` is its name where the schema has none of its own. Throws `Unmappable`.
  *
- * A scalar that stands alone is one of Google's wrappers; an enum, a list, a map and what may be absent are in a message
- * with one field, `value`.
+ * A scalar that stands alone is one of Google's wrappers; an enum, a list, a map and what may be absent are in a
+ * message with one field, `value`.
  */
 export const toRoot = (file: File, ast: SchemaAST.AST, name: string, path: Path = []): Root => {
   const parts = split(ast)

@@ -6,8 +6,8 @@ import * as Annotation from "./annotation.ts"
 import type { Scalar } from "./model.ts"
 
 /**
- * The scalar that holds every number of these schemas: `int32` where their bounds fit it, else `int64` of integers, else
- * `double`.
+ * The scalar that holds every number of these schemas: `int32` where their bounds fit it, else `int64` of integers,
+ * else `double`.
  */
 export const scalarOf = (members: ReadonlyArray<SchemaAST.AST>): Scalar => {
   const [said, ...others] = new Set(members.map(Annotation.scalar))
