@@ -10,6 +10,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Contract from "../../Contract.ts"
 import type { Instance } from "../../Registry.ts"
 import type * as RpcError from "../../RpcError.ts"
+import type { Reply } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
@@ -24,7 +25,7 @@ export const make = <M extends Contract.Methods>(
   const functions: Record<string, (payload: unknown) => unknown> = {}
   for (const method of Methods.make(contract, road.codec)) {
     const coders = method.coders(road.codec.preferred)
-    const line: Line.Line = { road, service: contract.key, method, coders, known: false }
+    const line: Line.Line = { road, service: contract.key, method, coders, known: false, settles: true }
     functions[method.name] = method.streamsOut
       ? (payload) => Streams.many(line, payload)
       : method.streamsIn
@@ -59,16 +60,23 @@ const attempt = (
   const { call } = head
   const lease = Scope.makeUnsafe()
   let instance: Instance | undefined
+  const watch = <E extends Line.Fault>(sent: Effect.Effect<Reply, E>) =>
+    Effect.onExit(sent, (exit) => Line.giveBack(lease, exit))
+  // A strategy that keeps no account of its leases is spared the watch over their end: it costs as much as the choice.
+  const watched = line.settles
   const exchanged = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
     instance = lent
+    line.settles = lease.state._tag !== "Empty"
     const connection = line.road.connections.find(lent.address)
-    return connection === undefined
+    const sent = connection === undefined
       ? Effect.flatMap(Line.dial(line, head, lent.address), (dialled) => dialled.unary(call, message))
       : connection.unary(call, message)
+    return line.settles && !watched ? watch(sent) : sent
   })
+  const settled = watched ? watch(exchanged) : exchanged
   const retry = (error: RpcError.RpcError) =>
     Line.again(line, head, error, instance, history, (head, history) => attempt(line, head, message, history))
-  return Effect.matchEffect(Effect.onExit(exchanged, (exit) => Line.giveBack(lease, exit)), {
+  return Effect.matchEffect(settled, {
     onSuccess: (reply) =>
       reply instanceof Uint8Array
         ? Line.decoded(line, reply)

@@ -38,6 +38,8 @@ export interface Line {
   readonly coders: Coders
   /** Whether the selector has lent an instance before: then it no longer waits, and needs no bound. */
   known: boolean
+  /** Whether its last lease left something to be done at the end. */
+  settles: boolean
 }
 
 /** The head of a call, and when it must have been answered, in milliseconds of the monotonic clock. */
