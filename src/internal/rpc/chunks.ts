@@ -12,30 +12,30 @@ import type { Failure, Reply } from "../../Transport.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
-/** The values of messages. Those before one that cannot be decoded still come. */
-export const payloads = <A, E>(
-  messages: Stream.Stream<Uint8Array>,
-  decode: (message: Uint8Array) => Exit.Exit<A, CodecError>,
+/** What each element is decoded, or encoded, to. Those before one that fails still come. */
+export const coded = <A, B, E>(
+  elements: Stream.Stream<A, E>,
+  code: (element: A) => Exit.Exit<B, CodecError>,
   explain: (error: CodecError) => E
-): Stream.Stream<A, E> =>
-  Stream.transformPull(messages, (pull) => {
+): Stream.Stream<B, E> =>
+  Stream.transformPull(elements, (pull) => {
     let end: Effect.Effect<never, E> | undefined
-    const read = (chunk: Chunk<Uint8Array>): Effect.Effect<Chunk<A>, E> => {
-      const values: Array<A> = []
-      for (const message of chunk) {
-        const value = decode(message)
-        if (value._tag === "Success") {
-          values.push(value.value)
+    const read = (chunk: Chunk<A>): Effect.Effect<Chunk<B>, E> => {
+      const results: Array<B> = []
+      for (const element of chunk) {
+        const result = code(element)
+        if (result._tag === "Success") {
+          results.push(result.value)
           continue
         }
-        const malformed: Effect.Effect<never, CodecError> = Exit.failCause(value.cause)
-        end = Effect.mapError(malformed, explain)
-        return values.length === 0 ? end : Effect.succeed(values as unknown as Chunk<A>)
+        const refused: Effect.Effect<never, CodecError> = Exit.failCause(result.cause)
+        end = Effect.mapError(refused, explain)
+        return results.length === 0 ? end : Effect.succeed(results as unknown as Chunk<B>)
       }
-      return Effect.succeed(values as unknown as Chunk<A>)
+      return Effect.succeed(results as unknown as Chunk<B>)
     }
-    return Effect.succeed(Effect.suspend((): Pull.Pull<Chunk<A>, E> => end ?? Effect.flatMap(pull, read)))
-  })
+    return Effect.succeed(Effect.suspend((): Pull.Pull<Chunk<B>, E> => end ?? Effect.flatMap(pull, read)))
+  }) as Stream.Stream<B, E>
 
 /** The replies of values: one for each until one cannot be encoded, and a last one for a failure. */
 export const replies = (

@@ -241,7 +241,7 @@ const decoded = (
     RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
   return messages instanceof Uint8Array
     ? Stream.fromEffect(Effect.mapError(coders.payload.decode(messages), explain))
-    : Chunks.payloads(messages, coders.payload.decode, explain)
+    : Chunks.coded(messages, coders.payload.decode, explain)
 }
 
 const first = (payloads: Stream.Stream<unknown, RpcError>, call: Call): Effect.Effect<unknown, RpcError> =>

@@ -56,7 +56,7 @@ export const make = (contract: Contract.Definition<Contract.Methods>, codec: Cod
       success: format.coder(sides.success),
       error: format.coder(sides.error)
     })
-    const preferred = coders(codec.preferred)
+    const preferred = required(endpoint, codec.preferred, coders)
     const usual = new Map<Format, Answering | string>([
       [codec.preferred, { ...preferred, errorType: codec.preferred.contentType }]
     ])
@@ -106,11 +106,22 @@ const answering = (
     : { payload, success, error, errorType: write.contentType }
 }
 
+/** The coders of the format that a process writes. Without one of them there is no client and no server. */
+const required = (endpoint: string, format: Format, coders: (format: Format) => Coders): Coders => {
+  try {
+    return coders(format)
+  } catch (cause) {
+    throw new Error(`${format.contentType} has no form for ${endpoint}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
 /** The coder, or why the format has none. */
 const attempt = (format: Format, schema: Wire): Coder<any> | string => {
   try {
     return format.coder(schema)
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }

@@ -18,6 +18,7 @@ import type * as RpcError from "../../RpcError.ts"
 import type { Call, Reply, TransportError } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
+import * as Chunks from "./chunks.ts"
 import * as Line from "./line.ts"
 import * as Served from "./running.ts"
 
@@ -176,19 +177,11 @@ const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payloa
       ? { messages: message.value, begun: false, failure: undefined }
       : { messages: Stream.empty, begun: false, failure: Line.malformed(line, Cause.squash(message.cause)) }
   }
-  const encode = (chunk: Chunk<unknown>): Effect.Effect<Chunk<Uint8Array>, RpcError.RpcError> =>
-    Effect.mapError(
-      Effect.forEach(chunk, coder.encode) as Effect.Effect<unknown, CodecError> as Effect.Effect<
-        Chunk<Uint8Array>,
-        CodecError
-      >,
-      (cause) => Line.malformed(line, cause)
-    )
   // The caller's stream runs as the caller's, whatever fiber a transport pulls it with.
   const own = Served.within(payload as Stream.Stream<unknown, RpcError.RpcError>, fiber.context)
   const messages = Stream.suspend(() => {
     input.begun = true
-    return Stream.mapArrayEffect(own, encode)
+    return Chunks.coded(own, coder.encode, (cause) => Line.malformed(line, cause))
   }).pipe(
     Stream.catch((failure) => {
       input.failure = failure
