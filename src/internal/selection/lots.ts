@@ -1,0 +1,21 @@
+/**
+ * Lots that are drawn among candidates.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Random from "effect/Random"
+
+/** The lesser of two candidates drawn by lot, by what they cost; of equal ones the first. Two different ones, if there are. */
+export const lesserOfTwo = <A>(
+  candidates: NonEmptyReadonlyArray<A>,
+  random: (typeof Random.Random)["Service"],
+  cost: (candidate: A) => number
+): A => {
+  const count = candidates.length
+  const first = Math.floor(random.nextDoubleUnsafe() * count)
+  if (count === 1) return candidates[0]
+  const shifted = Math.floor(random.nextDoubleUnsafe() * (count - 1))
+  const second = shifted < first ? shifted : shifted + 1
+  const one = candidates[first]!
+  const other = candidates[second]!
+  return cost(other) < cost(one) ? other : one
+}
