@@ -43,12 +43,16 @@ export class Selector extends Context.Service<Selector, {
  *
  * The effect is run once for each service; its state lives in what it returns. A strategy that counts the calls of an
  * instance adds a finalizer to the scope of the lease, and reads there how the call went.
+ *
+ * `list` has all that are registered, candidates or not, and is the same array until that changes: a strategy that
+ * remembers something of each instance learns from it who is new and who has gone.
  */
 export type Strategy = Effect.Effect<
   (
     candidates: NonEmptyReadonlyArray<Instance>,
     lease: Scope.Scope,
-    key: string | undefined
+    key: string | undefined,
+    list: ReadonlyArray<Instance>
   ) => Effect.Effect<Instance>
 >
 

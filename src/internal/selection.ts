@@ -63,7 +63,7 @@ const lend = (
   const list = listing.list ?? []
   const candidates = options === undefined ? list : eligible(list, options)
   return Arr.isReadonlyArrayNonEmpty(candidates)
-    ? pick(candidates, lease, options?.key)
+    ? pick(candidates, lease, options?.key, list)
     : noInstance(listing.service, list.length)
 }
 
