@@ -44,6 +44,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
       socket.destroy()
     })
   )
+  socket.on("data", wire.vigil.heard)
   socket.on("data", read)
   socket.on("error", (error) => {
     problem ??= error

@@ -9,6 +9,7 @@ import type { Wheel } from "../wheel.ts"
 import { Flag, Type } from "./frames.ts"
 import type { Mailbox } from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
+import * as Vigil from "./vigil.ts"
 import * as Writer from "./writer.ts"
 
 export interface Options {
@@ -41,21 +42,40 @@ export interface Reception {
   readonly options: Options
   readonly writer: Writer.Writer
   readonly gate: Outlet.Gate
-  readonly calls: Map<number, Running>
+  readonly calls: ReadonlyMap<number, Running>
+  /** Enters a call among those that run. */
+  readonly enter: (id: number, running: Running) => void
+  readonly leave: (id: number) => void
+  readonly vigil: Vigil.Vigil
 }
 
-export const make = (socket: Socket, options: Options): Reception => ({
-  socket,
-  options,
-  writer: Writer.make(socket),
-  gate: Outlet.gate(socket),
-  calls: new Map()
-})
+export const make = (socket: Socket, options: Options): Reception => {
+  const writer = Writer.make(socket)
+  const calls = new Map<number, Running>()
+  const vigil = Vigil.make(socket, writer, options.wheel, () => calls.size > 0)
+  return {
+    socket,
+    options,
+    writer,
+    gate: Outlet.gate(socket),
+    calls,
+    enter: (id, running) => {
+      calls.set(id, running)
+      vigil.keep()
+    },
+    leave: (id) => void calls.delete(id),
+    vigil
+  }
+}
 
 /** Ends a call: with a reply, or because it was interrupted. */
-export const end = ({ calls, options, socket, writer }: Reception, id: number, reply: Reply | undefined): void => {
+export const end = (
+  { calls, leave, options, socket, writer }: Reception,
+  id: number,
+  reply: Reply | undefined
+): void => {
   const running = calls.get(id)
-  calls.delete(id)
+  leave(id)
   if (socket.destroyed) return
   if (reply instanceof Uint8Array) writer.bytes(Type.Message, Flag.Last, id, reply)
   else if (reply !== undefined) writer.failure(id, reply)
@@ -65,8 +85,8 @@ export const end = ({ calls, options, socket, writer }: Reception, id: number, r
 }
 
 /** Ends a stream that has sent all its replies. */
-export const complete = ({ calls, socket, writer }: Reception, id: number): void => {
-  calls.delete(id)
+export const complete = ({ leave, socket, writer }: Reception, id: number): void => {
+  leave(id)
   if (!socket.destroyed) writer.frame(Type.End, 0, id)
 }
 

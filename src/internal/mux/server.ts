@@ -28,6 +28,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
   const { calls, writer } = reception
   const read = Reader.make(options.maxMessage + options.maxHeaders + 64, frames(reception))
   socket.setKeepAlive(true, silence)
+  socket.on("data", reception.vigil.heard)
   socket.on("data", read)
   socket.on("error", () => socket.destroy())
   socket.on("end", () => socket.destroy())
@@ -131,10 +132,10 @@ const answer = (
   id: number,
   message: Uint8Array
 ): void => {
-  const { calls, options, socket } = reception
+  const { options, socket } = reception
   const fiber = options.answer(exchange, call, message, (reply) => Reception.end(reception, id, reply))
   if (fiber === undefined) return
-  calls.set(id, { service: call.service, cancelled: false, interrupt: () => fiber.interruptUnsafe() })
+  reception.enter(id, { service: call.service, cancelled: false, interrupt: () => fiber.interruptUnsafe() })
   // Either may have come about while the handler took its first steps.
   if (socket.destroyed || options.find(call.service) !== exchange) fiber.interruptUnsafe()
 }

@@ -21,7 +21,7 @@ export const start = (
   id: number,
   message: Uint8Array | undefined
 ): void => {
-  const { calls, gate, options, socket, writer } = reception
+  const { gate, options, socket, writer } = reception
   const outlet = Outlet.make(socket, gate, window)
   const inbox = message === undefined ? makeInbox((bytes) => writer.number(Type.Credit, id, bytes)) : undefined
   let fiber: Fiber.Fiber<void> | undefined
@@ -52,7 +52,7 @@ export const start = (
   )
   // Registered before the handler starts, so that whatever comes for the call meanwhile finds it.
   const interrupt = () => fiber?.interruptUnsafe()
-  calls.set(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })
+  reception.enter(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })
   fiber = Effect.runForkWith(options.context)(replies)
   fiber.addObserver((exit) =>
     finish(() => {

@@ -9,6 +9,7 @@ import { Type } from "./frames.ts"
 import * as Outlet from "./outlet.ts"
 import * as Routes from "./routes.ts"
 import * as Slots from "./slots.ts"
+import * as Vigil from "./vigil.ts"
 import * as Writer from "./writer.ts"
 
 export interface Options {
@@ -26,6 +27,7 @@ export interface Wire {
   readonly gate: Outlet.Gate
   readonly routes: Routes.Routes
   readonly slots: Slots.Slots
+  readonly vigil: Vigil.Vigil
   /** Inboxes that the read at hand has brought something to. */
   readonly touched: Array<Slots.Inbox>
   /** Whether there are to be no new calls. */
@@ -34,13 +36,15 @@ export interface Wire {
 
 export const make = (socket: Socket, options: Options): Wire => {
   const writer = Writer.make(socket)
+  const slots = Slots.make(options.maxCalls)
   return {
     socket,
     options,
     writer,
     gate: Outlet.gate(socket),
     routes: Routes.make(writer),
-    slots: Slots.make(options.maxCalls),
+    slots,
+    vigil: Vigil.make(socket, writer, options.wheel, () => slots.pending() > 0),
     touched: [],
     leaving: false
   }
@@ -62,8 +66,11 @@ export const refusal = (
 }
 
 /** A number for a call, unless too many are under way or too much waits to be written. */
-export const take = ({ options, slots, socket }: Wire, slot: Slots.Slot): number | undefined =>
-  socket.writableLength > backlog * options.maxMessage ? undefined : slots.take(slot)
+export const take = ({ options, slots, socket, vigil }: Wire, slot: Slots.Slot): number | undefined => {
+  if (socket.writableLength > backlog * options.maxMessage) return undefined
+  vigil.keep()
+  return slots.take(slot)
+}
 
 /** Messages of the largest size that may wait for a server that does not read. */
 const backlog = 16
