@@ -8,15 +8,13 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
+import * as Lots from "../internal/selection/lots.ts"
 import type { Registry } from "../Registry.ts"
 import type { Selector, Strategy } from "../Selector.ts"
 
 /** Each candidate is as likely as the next. */
 export const strategy: Strategy = Effect.succeed((candidates) =>
-  Effect.withFiber((fiber) => {
-    const share = fiber.getRef(Random.Random).nextDoubleUnsafe()
-    return Effect.succeed(candidates[Math.floor(share * candidates.length)]!)
-  })
+  Effect.withFiber((fiber) => Effect.succeed(Lots.any(candidates, fiber.getRef(Random.Random))))
 )
 
 /** Selects at random, by the caller's `Random`: with a seed, the same choices again. */

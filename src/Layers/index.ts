@@ -5,6 +5,7 @@
  * also the options of each: `effect-micro/Layers/HttpTransport` has `layer(options)`.
  */
 export { BytesCodecLive } from "./BytesCodec.ts"
+export { HashSelectorLive } from "./HashSelector.ts"
 export { HttpBrokerLive } from "./HttpBroker.ts"
 export { HttpTransportLive } from "./HttpTransport.ts"
 export { JsonCodecLive } from "./JsonCodec.ts"
@@ -21,3 +22,4 @@ export { RandomSelectorLive } from "./RandomSelector.ts"
 export { RoundRobinSelectorLive } from "./RoundRobinSelector.ts"
 export { StaticRegistryLive } from "./StaticRegistry.ts"
 export { TextCodecLive } from "./TextCodec.ts"
+export { WeightedSelectorLive } from "./WeightedSelector.ts"

@@ -4,10 +4,17 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Random from "effect/Random"
 
+/** Where random numbers come from. */
+type Source = (typeof Random.Random)["Service"]
+
+/** Any candidate, each as likely as the next. */
+export const any = <A>(candidates: NonEmptyReadonlyArray<A>, random: Source): A =>
+  candidates[Math.floor(random.nextDoubleUnsafe() * candidates.length)]!
+
 /** The lesser of two candidates drawn by lot, by what they cost; of equal ones the first. Two different ones, if there are. */
 export const lesserOfTwo = <A>(
   candidates: NonEmptyReadonlyArray<A>,
-  random: (typeof Random.Random)["Service"],
+  random: Source,
   cost: (candidate: A) => number
 ): A => {
   const count = candidates.length
