@@ -5,20 +5,29 @@
  * `Micro-Service` and `Micro-Endpoint` headers, or `POST /<service>/<method>`. A connection upgraded to `effect-micro/1`
  * carries any number of calls of every kind at once, as frames. The scheme of an address says which one is meant, as
  * `ws:` does for WebSocket: `http://10.0.0.7:4000` or `micro://10.0.0.7:4000`. What is advertised is the latter.
+ *
+ * With certificates the port speaks both under TLS, and nothing else: `https:` and `micros:`.
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RcRef from "effect/RcRef"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Answering from "../internal/answering.ts"
 import * as Hosts from "../internal/hosts.ts"
 import * as Plain from "../internal/http/client.ts"
 import * as Port from "../internal/http/port.ts"
 import * as Mux from "../internal/mux/dial.ts"
+import type * as Tls from "../internal/tls/options.ts"
+import type { Secure } from "../internal/tls/secure.ts"
 import * as Wheel from "../internal/wheel.ts"
-import { type Connection, Transport, TransportError, Unsupported } from "../Transport.ts"
+import { CannotListen, NotConnected, Transport, TransportError, Unsupported } from "../Transport.ts"
+
+/** What TLS takes: certificates, whom to trust, and how often to look for new ones. */
+export type TlsOptions = Tls.Options
 
 export interface Options {
   /** Interface to listen on. Default all of them: `0.0.0.0`. */
@@ -39,6 +48,8 @@ export interface Options {
   readonly connectTimeout?: Duration.Input | undefined
   /** How long a connection may be without a call. Default 60 seconds. */
   readonly idleTimeout?: Duration.Input | undefined
+  /** Certificates. Default none: the port speaks in the clear, and `micros:` and `https:` trust whom Node trusts. */
+  readonly tls?: Tls.Options | undefined
 }
 
 /** A transport over HTTP/1.1 and its upgrade. */
@@ -54,44 +65,29 @@ export const make = Effect.fnUntraced(function*(
     maxHeaders: options?.maxHeaders ?? 16 * 1024,
     maxCalls: options?.maxCalls ?? 65_536
   }
-  const host = options?.host ?? "0.0.0.0"
+  const secure = yield* RcRef.make({ acquire: load(options?.tls ?? {}) })
   const port = yield* RcRef.make({
-    acquire: Port.open({
+    acquire: open(options?.tls === undefined ? undefined : RcRef.get(secure), options?.advertise, {
       ...shared,
-      host,
+      host: options?.host ?? "0.0.0.0",
       port: options?.port ?? 0,
       maxConnections: options?.maxConnections ?? 10_000,
       answer,
       context
     })
   })
-  const dialling = {
+  const connect = connecting(RcRef.get(secure), {
     ...shared,
     connectTimeout: Duration.toMillis(options?.connectTimeout ?? "2 seconds"),
     idleTimeout: Duration.toMillis(options?.idleTimeout ?? "60 seconds")
-  }
-
-  const connect = (address: string): Effect.Effect<Connection, TransportError, Scope.Scope> => {
-    const url = URL.parse(address)
-    switch (url?.protocol) {
-      case "micro:":
-        return Mux.dial(url, dialling)
-      case "http:":
-        return Plain.connect(url, dialling)
-      default: {
-        const problem = url === null ? "this is no URL" : `${url.protocol} is not spoken; micro: and http: are`
-        return Effect.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))
-      }
-    }
-  }
+  })
   return Transport.of({
     connect,
     listen: (service, exchange) =>
       Effect.gen(function*() {
-        const opened = yield* RcRef.get(port)
-        yield* opened.serve(service, exchange)
-        const name = options?.advertise ?? Hosts.reachable(opened.address.address)
-        return `micro://${Hosts.inUrl(name)}:${opened.address.port}`
+        const { address, serve } = yield* RcRef.get(port)
+        yield* serve(service, exchange)
+        return address
       })
   })
 })
@@ -123,3 +119,104 @@ export const layerConfig = (options?: Options): Layer.Layer<Transport, Config.Co
 
 /** Carries calls over HTTP/1.1 and its upgrade, on a free port of all interfaces. */
 export const HttpTransportLive: Layer.Layer<Transport> = layer()
+
+/**
+ * Certificates for development: an authority that nobody knows, and one certificate that it has signed.
+ *
+ * **Details**
+ *
+ * Good as `tls` for servers, clients, and both under mutual TLS. The key of the authority is kept nowhere, so that nothing
+ * else is ever signed by it. Without `hosts` they are good for `localhost`, the loopback addresses, and the address that
+ * a port on all interfaces advertises; without `days`, for 30.
+ *
+ * **Gotchas**
+ *
+ * Two programs trust each other when they have the same ones: write them to files, and name the files in both.
+ *
+ * **Example** (TLS within one program)
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as HttpTransport from "effect-micro/Layers/HttpTransport"
+ *
+ * export const Development = Layer.unwrap(Effect.map(HttpTransport.selfSigned(), (tls) => HttpTransport.layer({ tls })))
+ * ```
+ */
+export const selfSigned = Effect.fnUntraced(function*(options?: {
+  readonly hosts?: ReadonlyArray<string> | undefined
+  readonly days?: number | undefined
+}): Effect.fn.Return<SelfSigned> {
+  const { make } = yield* Effect.promise(() => import("../internal/tls/authority.ts"))
+  const now = yield* Clock.currentTimeMillis
+  // An hour back, for clocks that differ.
+  const valid = { notBefore: now - hour, notAfter: now + (options?.days ?? 30) * 24 * hour }
+  const authority = make({ name: "effect-micro development", ...valid })
+  const hosts = options?.hosts ?? ["localhost", "127.0.0.1", "::1", Hosts.reachable("0.0.0.0")]
+  const { cert, key } = authority.issue({ name: "effect-micro", hosts, ...valid })
+  return { ca: authority.cert, cert, key: Redacted.make(key) }
+})
+
+/** What `selfSigned` makes, in PEM. */
+export interface SelfSigned {
+  readonly ca: string
+  readonly cert: string
+  readonly key: Redacted.Redacted
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const hour = 60 * 60 * 1000
+
+type Certificates = Effect.Effect<Secure, Error, Scope.Scope>
+
+/** Reads the certificates. Who does without TLS does not load it. */
+const load = (options: Tls.Options): Certificates =>
+  Effect.flatMap(Effect.promise(() => import("../internal/tls/secure.ts")), ({ make }) => make(options))
+
+/** Opens the port, with the address that others are told. */
+const open = Effect.fnUntraced(function*(
+  certificates: Certificates | undefined,
+  advertise: string | undefined,
+  options: Port.Options
+) {
+  const bound = `${certificates === undefined ? "http" : "https"}://${Hosts.inUrl(options.host)}:${options.port}`
+  const cannotListen = (problem: string, cause?: Error) =>
+    new TransportError({ reason: new CannotListen({ address: bound, problem, ...(cause && { cause }) }) })
+  const secure = certificates === undefined
+    ? undefined
+    : yield* Effect.mapError(certificates, (cause) => cannotListen(cause.message, cause))
+  if (secure?.problemOf("") === "no certificate") {
+    return yield* Effect.fail(cannotListen("TLS takes a certificate and its key"))
+  }
+  const { address, serve } = yield* Port.open({ ...options, secure: secure?.listen })
+  const name = advertise ?? Hosts.reachable(address.address)
+  if (secure?.problemOf(name) === "another name") {
+    yield* Effect.logWarning(`Clients will not trust ${name}, which is advertised: the certificate is for another name`)
+  }
+  return { address: `${secure === undefined ? "micro" : "micros"}://${Hosts.inUrl(name)}:${address.port}`, serve }
+})
+
+const connecting = (certificates: Certificates, options: Mux.Options): Transport["Service"]["connect"] => (address) => {
+  const url = URL.parse(address)
+  const secured = (url: URL, dial: typeof Mux.dial) =>
+    certificates.pipe(
+      Effect.mapError((cause) => new TransportError({ reason: new NotConnected({ address, cause }) })),
+      Effect.flatMap(({ connect }) => dial(url, { ...options, secure: connect }))
+    )
+  switch (url?.protocol) {
+    case "micro:":
+      return Mux.dial(url, options)
+    case "micros:":
+      return secured(url, Mux.dial)
+    case "http:":
+      return Plain.connect(url, options)
+    case "https:":
+      return secured(url, Plain.connect)
+    default: {
+      const spoken = "micro:, micros:, http: and https: are"
+      const problem = url === null ? "this is no URL" : `${url.protocol} is not spoken; ${spoken}`
+      return Effect.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))
+    }
+  }
+}

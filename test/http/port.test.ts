@@ -226,7 +226,7 @@ describe("a micro:// client", () => {
       assert.include(yield* obstacle(port), "ECONNREFUSED")
     }))
 
-  it.live.each(["https://h:1", "ftp://h", "h:1", ""])("knows no way to %j", (address) =>
+  it.live.each(["ws://h:1", "ftp://h", "h:1", ""])("knows no way to %j", (address) =>
     Effect.gen(function*() {
       const transport = yield* Transport
       const error = yield* Effect.flip(transport.connect(address))

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import type { Dispatcher } from "undici"
 import type { Call, Reply } from "../../Transport.ts"
 import { ConnectionLost, failure, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import { isRefusal } from "../tls/handshakes.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Outcome from "./outcome.ts"
 
@@ -136,7 +137,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (cause.code === "UND_ERR_INVALID_ARG") {
       return Exit.fail(new TransportError({ reason: new Unsupported({ address, problem: cause.message, cause }) }))
     }
-    if (this.controller === undefined) {
+    if (this.controller === undefined || isRefusal(cause)) {
       return Exit.fail(new TransportError({ reason: new NotConnected({ address, cause }) }))
     }
     return Exit.fail(new TransportError({ reason: new ConnectionLost({ address, cause }) }))

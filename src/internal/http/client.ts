@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Pool } from "undici"
+import type { buildConnector, Pool } from "undici"
 import type { Connection, Reply } from "../../Transport.ts"
 import { failure, LimitExceeded, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import type { Connect } from "../tls/secure.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Attempt from "./attempt.ts"
 import * as GoMicro from "./goMicro.ts"
@@ -31,10 +32,12 @@ export interface Options {
   readonly idleTimeout: number
   /** Connections to the address at most. 256. */
   readonly connections?: number | undefined
+  /** Opens sockets, where they are to be safe. */
+  readonly secure?: Connect | undefined
 }
 
 /**
- * A connection to `http://host:port`: a pool, whose members are opened by the calls that need them.
+ * A connection to `http://host:port`, or under TLS to `https://host:port`: a pool, whose members are opened by the calls that need them.
  *
  * **Details**
  *
@@ -76,10 +79,25 @@ const acquirePool = (url: URL, options: Options): Effect.Effect<Pool, never, Sco
         connectTimeout: timer(options.connectTimeout),
         keepAliveTimeout: timer(options.idleTimeout),
         keepAliveMaxTimeout: timer(options.idleTimeout),
-        maxHeaderSize
+        maxHeaderSize,
+        ...(options.secure === undefined ? {} : { connect: connector(options.secure, options) })
       })),
     (pool) => Effect.promise(() => pool.destroy())
   )
+
+/** Our own handshake, so that both lanes hold certificates to the same, and say the same where they fail. */
+const connector =
+  (secure: Connect, { connectTimeout, wheel }: Options): buildConnector.connector => ({ hostname, port }, settle) => {
+    const cancel = secure(hostname.replace(/^\[|\]$/g, ""), Number(port || 443), "http/1.1", (outcome) => {
+      wheel.remove(entry)
+      if (outcome instanceof Error) settle(outcome, null)
+      else settle(null, outcome)
+    })
+    const entry = wheel.add(connectTimeout, () => {
+      cancel()
+      settle(new Error(`no answer within ${connectTimeout} ms`), null)
+    })
+  }
 
 // What a timer of Node can hold.
 const timer = (millis: number): number => Math.min(Math.max(Math.ceil(millis), 1), 2 ** 31 - 1)

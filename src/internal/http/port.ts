@@ -8,8 +8,10 @@ import * as Net from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 import { CannotListen, type Exchange, TransportError } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
+import { protocol } from "../mux/frames.ts"
 import * as Handshake from "../mux/handshake.ts"
 import * as Mux from "../mux/server.ts"
+import type { Listen } from "../tls/secure.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Intake from "./intake.ts"
 import * as Plain from "./server.ts"
@@ -24,6 +26,8 @@ export interface Options {
   readonly answer: Answer
   readonly wheel: Wheel
   readonly context: Context.Context<never>
+  /** Makes the server, where connections are to be safe. */
+  readonly secure?: Listen | undefined
 }
 
 export interface Port {
@@ -49,18 +53,24 @@ export const open = Effect.fnUntraced(function*(
     maxCalls: options.maxCalls
   })
   const intake = Intake.make(plain, options.maxHeaders)
-  const upgrade = (socket: Socket, head: Buffer) => {
-    socket.write(Handshake.accepted)
+  const frames = (socket: Socket, head: Buffer) => {
     const connection = Mux.make(socket, head, { ...options, find: (service) => listeners.get(service)?.exchange })
     upgraded.add(connection)
     socket.on("close", () => upgraded.delete(connection))
   }
-  const sockets = new Set<Socket>()
-  const server = Net.createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-    tell(socket, upgrade, intake.take)
-  })
+  const upgrade = (socket: Socket, head: Buffer) => {
+    socket.write(Handshake.accepted)
+    frames(socket, head)
+  }
+  const accept = (socket: Socket, agreed?: string) => {
+    if (agreed !== protocol) return tell(socket, upgrade, intake.take)
+    socket.write(Handshake.greeting)
+    frames(socket, Buffer.alloc(0))
+  }
+  const server = options.secure === undefined
+    ? Net.createServer({ noDelay: true }, (socket) => accept(socket))
+    : yield* options.secure([protocol, "http/1.1"], accept)
+  const sockets = track(server)
   server.maxConnections = options.maxConnections
   const leave = Effect.gen(function*() {
     plain.leave()
@@ -78,6 +88,16 @@ export const open = Effect.fnUntraced(function*(
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** The sockets of a server while they are open; under TLS those below, which are there before the handshake is over. */
+const track = (server: Net.Server): ReadonlySet<Socket> => {
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+  })
+  return sockets
+}
 
 /** Milliseconds that a client has to say what it speaks. */
 const patience = 20_000

@@ -1,10 +1,14 @@
 /**
  * From an address to a multiplexed connection: a TCP connection, an HTTP/1.1 upgrade, and then frames.
+ *
+ * Under TLS the handshake itself agrees on frames, and the upgrade is left out.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import * as Handshakes from "../tls/handshakes.ts"
+import type { Connect } from "../tls/secure.ts"
 import * as Client from "./client.ts"
 import { protocol, silence } from "./frames.ts"
 import * as Handshake from "./handshake.ts"
@@ -14,14 +18,16 @@ export interface Options extends Omit<Client.Options, "address"> {
   readonly connectTimeout: number
   /** Milliseconds without a call after which a connection is closed, at most twice over. */
   readonly idleTimeout: number
+  /** Opens sockets, where they are to be safe. */
+  readonly secure?: Connect | undefined
 }
 
-/** Opens a multiplexed connection to `micro://host:port`. */
+/** Opens a multiplexed connection to `micro://host:port`, or under TLS to `micros://host:port`. */
 export const dial = (url: URL, options: Options): Effect.Effect<Connection, TransportError, Scope.Scope> =>
   Effect.gen(function*() {
     if (url.hostname === "" || url.port === "") return yield* Effect.fail(incomplete(url))
     const client = yield* Effect.acquireRelease(
-      Effect.timeoutOrElse(upgrade(url, options), {
+      Effect.timeoutOrElse(open(url, options), {
         duration: options.connectTimeout,
         orElse: () => Effect.fail(notConnected(url, new Error(`no answer within ${options.connectTimeout} ms`)))
       }),
@@ -34,36 +40,84 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const upgrade = (url: URL, options: Options): Effect.Effect<Client.Client, TransportError> =>
+const open = (url: URL, options: Options): Effect.Effect<Client.Client, TransportError> =>
   Effect.callback<Client.Client, TransportError>((resume) => {
-    const fail = (cause: Error) => {
-      socket.destroy()
-      resume(Effect.fail(notConnected(url, cause)))
-    }
     // An IPv6 address stands in brackets in a URL, and without them everywhere else.
     const host = url.hostname.replace(/^\[|\]$/g, "")
-    const socket = Net.connect({ host, port: Number(url.port), noDelay: true, keepAlive: true })
-    socket.setKeepAlive(true, silence)
-    socket.write(Handshake.request(url.host))
-    const ended = () => fail(new Error(`it closed the connection instead of upgrading it to ${protocol}`))
-    let read: Buffer = Buffer.alloc(0)
-    const listen = (chunk: Buffer) => {
+    const port = Number(url.port)
+    const fail = (cause: Error) => resume(Effect.fail(notConnected(url, cause)))
+    const ready = (socket: Net.Socket, rest: Buffer) =>
+      resume(Effect.succeed(Client.make(socket, rest, { ...options, address: url.href })))
+    if (options.secure === undefined) {
+      const socket = Net.connect({ host, port, noDelay: true, keepAlive: true })
+      upgrade(socket, url.host, ready, fail)
+      return Effect.sync(() => socket.destroy())
+    }
+    return Effect.sync(options.secure(host, port, protocol, (outcome) => {
+      if (outcome instanceof Error) fail(outcome)
+      else greet(outcome, ready, fail)
+    }))
+  })
+
+type Ready = (socket: Net.Socket, rest: Buffer) => void
+
+/** Asks for frames, in HTTP. */
+const upgrade = (socket: Net.Socket, host: string, ready: Ready, fail: (cause: Error) => void): void => {
+  let read: Buffer = Buffer.alloc(0)
+  socket.write(Handshake.request(host))
+  const done = hear(
+    socket,
+    (chunk) => {
       read = read.length === 0 ? chunk : Buffer.concat([read, chunk])
       const answer = Handshake.readAnswer(read)
       if (answer === "more") return
       if (typeof answer === "object") {
-        return fail(new Error(`it answered "${answer.line}" to the upgrade to ${protocol}`))
+        return done(new Error(`it answered "${answer.line}" to the upgrade to ${protocol}`))
       }
-      socket.removeListener("data", listen)
-      socket.removeListener("end", ended)
-      socket.removeListener("error", fail)
-      resume(Effect.succeed(Client.make(socket, read.subarray(answer), { ...options, address: url.href })))
-    }
-    socket.on("data", listen)
-    socket.on("end", ended)
-    socket.on("error", fail)
-    return Effect.sync(() => socket.destroy())
-  })
+      done()
+      ready(socket, read.subarray(answer))
+    },
+    `instead of upgrading it to ${protocol}`,
+    fail
+  )
+}
+
+/** Waits for the server's greeting. */
+const greet = (socket: Net.Socket, ready: Ready, fail: (cause: Error) => void): void => {
+  const done = hear(
+    socket,
+    (chunk) => {
+      done()
+      ready(socket, chunk)
+    },
+    "right after the handshake; it may not trust our certificate",
+    (cause) => fail(Handshakes.explain(cause))
+  )
+}
+
+/** Hears what comes first. Returns how to stop; with an error the socket is of no use. */
+const hear = (
+  socket: Net.Socket,
+  listen: (chunk: Buffer) => void,
+  ending: string,
+  fail: (cause: Error) => void
+): (cause?: Error) => void => {
+  const failed = (cause: Error) => {
+    socket.destroy()
+    fail(cause)
+  }
+  const ended = () => failed(new Error(`it closed the connection ${ending}`))
+  socket.setKeepAlive(true, silence)
+  socket.on("data", listen)
+  socket.on("end", ended)
+  socket.on("error", failed)
+  return (cause) => {
+    if (cause !== undefined) return failed(cause)
+    socket.removeListener("data", listen)
+    socket.removeListener("end", ended)
+    socket.removeListener("error", failed)
+  }
+}
 
 const notConnected = (url: URL, cause: Error) =>
   new TransportError({ reason: new NotConnected({ address: url.href, cause }) })
