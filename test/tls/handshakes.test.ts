@@ -100,6 +100,23 @@ describe("a client does not talk to a server", () => {
     "it does not speak TLS"
   )
 
+  it.live.each(lanes)(
+    "that is not trusted, though the environment says to trust everybody, over %s",
+    (lane) =>
+      Effect.gen(function*() {
+        const port = yield* served(local())
+        yield* Effect.acquireRelease(
+          Effect.sync(() => {
+            process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0"
+          }),
+          () => Effect.sync(() => delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"])
+        )
+        const reason = yield* problem(`${lane}://127.0.0.1:${port}`)
+        assert.strictEqual(reason._tag, "NotConnected")
+        assert.include(reason.message, untrusted)
+      })
+  )
+
   it.live.each(lanes)("that serves in the clear, over %s", (lane) =>
     Effect.gen(function*() {
       const server = yield* HttpTransport.make({ host: "127.0.0.1" })

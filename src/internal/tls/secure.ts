@@ -73,6 +73,8 @@ const connecting =
       // An address is no name to ask for, by the letter of the protocol; the certificate is held to it all the same.
       servername: serverName ?? (Net.isIP(host) === 0 ? host : ""),
       ALPNProtocols: [protocol],
+      // Said, because otherwise a variable of the environment can turn it off.
+      rejectUnauthorized: true,
       secureContext: SubscriptionRef.getUnsafe(current).context
     })
     socket.setNoDelay(true)
