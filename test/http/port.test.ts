@@ -39,7 +39,6 @@ describe("a port", () => {
       const refused: ReadonlyArray<readonly [string, string]> = [
         ["\0\x01\x02\xff\xfe\r\n\r\n", "400 Bad Request"],
         ["\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "400 Bad Request"],
-        ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400 Bad Request"],
         ["SSH-2.0-OpenSSH_9.9\r\n", "400 Bad Request"],
         ["POST /orders/place HTTP/1.1\r\n\r\n", "400 Bad Request"],
         [

@@ -1,5 +1,5 @@
 /**
- * One listening port for all services of a transport: HTTP/1.1 requests, and connections upgraded to frames.
+ * One listening port for all services of a transport: HTTP/1.1 requests, connections upgraded to frames, and gRPC.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,6 +8,8 @@ import * as Net from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 import { CannotListen, type Exchange, TransportError } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
+import * as Grpc from "../grpc/intake.ts"
+import * as Preface from "../grpc/preface.ts"
 import { protocol } from "../mux/frames.ts"
 import * as Handshake from "../mux/handshake.ts"
 import * as Mux from "../mux/server.ts"
@@ -53,6 +55,11 @@ export const open = Effect.fnUntraced(function*(
     maxCalls: options.maxCalls
   })
   const intake = Intake.make(plain, options.maxHeaders)
+  const grpc = Grpc.make({
+    ...options,
+    find: (service) => listeners.get(service)?.exchange,
+    services: () => listeners.keys()
+  })
   const frames = (socket: Socket, head: Buffer) => {
     const connection = Mux.make(socket, head, { ...options, find: (service) => listeners.get(service)?.exchange })
     upgraded.add(connection)
@@ -63,7 +70,7 @@ export const open = Effect.fnUntraced(function*(
     frames(socket, head)
   }
   const accept = (socket: Socket, agreed?: string) => {
-    if (agreed !== protocol) return tell(socket, upgrade, intake.take)
+    if (agreed !== protocol) return tell(socket, upgrade, intake.take, grpc.take)
     socket.write(Handshake.greeting)
     frames(socket, Buffer.alloc(0))
   }
@@ -74,6 +81,7 @@ export const open = Effect.fnUntraced(function*(
   server.maxConnections = options.maxConnections
   const leave = Effect.gen(function*() {
     plain.leave()
+    grpc.leave()
     intake.close()
     for (const connection of upgraded) connection.leave()
     yield* Effect.timeoutOption(close(server), grace)
@@ -82,6 +90,7 @@ export const open = Effect.fnUntraced(function*(
   yield* Effect.acquireRelease(bind(server, options), () => leave)
   const evict = (service: string) => {
     plain.evict(service)
+    grpc.evict(service)
     for (const connection of upgraded) connection.evict(service)
   }
   return { address: server.address() as AddressInfo, serve: serving(listeners, options, evict) }
@@ -106,19 +115,22 @@ const patience = 20_000
 const tell = (
   socket: Socket,
   frames: (socket: Socket, rest: Buffer) => void,
-  http: (socket: Socket, read: Buffer) => void
+  http: (socket: Socket, read: Buffer) => void,
+  grpc: (socket: Socket, read: Buffer) => void
 ): void => {
   let read: Buffer = Buffer.alloc(0)
   const give = () => socket.destroy()
   const listen = (chunk: Buffer) => {
     read = read.length === 0 ? chunk : Buffer.concat([read, chunk])
-    const reading = Handshake.readRequest(read)
+    const preface = Preface.read(read)
+    const reading = preface === "other" ? Handshake.readRequest(read) : preface
     if (reading === "more") return
     socket.removeListener("data", listen)
     socket.removeListener("end", give)
     socket.removeListener("timeout", give)
     socket.setTimeout(0)
-    if (reading === "other") http(socket, read)
+    if (reading === "http2") grpc(socket, read)
+    else if (reading === "other") http(socket, read)
     else frames(socket, read.subarray(reading))
   }
   socket.setTimeout(patience)

@@ -1,0 +1,116 @@
+/**
+ * The lane of gRPC, server side: connections that speak HTTP/2, and the calls on them.
+ */
+import * as Http2 from "node:http2"
+import type { Socket } from "node:net"
+import type { Exchange } from "../../Transport.ts"
+import { silence } from "../mux/frames.ts"
+import * as Answers from "./answer.ts"
+import * as Head from "./head.ts"
+import * as Serving from "./serving.ts"
+import * as Settings from "./settings.ts"
+
+export interface Options extends Serving.Options {
+  readonly find: (service: string) => Exchange | undefined
+  /** The names that are answered for. */
+  readonly services: () => Iterable<string>
+  readonly maxHeaders: number
+  /** Calls under way on one connection. */
+  readonly maxCalls: number
+}
+
+/** The lane. */
+export interface Server {
+  /** Takes a connection over. What was read of it has been put back. */
+  readonly take: (socket: Socket) => void
+  /** Tells the clients to make no new calls, and closes each connection when those under way have ended. */
+  readonly leave: () => void
+  /** Interrupts the calls of a service. */
+  readonly evict: (service: string) => void
+}
+
+/** Makes the lane. */
+export const make = (options: Options): Server => {
+  const sessions = new Set<Session>()
+  let leaving = false
+  return {
+    take: (socket) => {
+      socket.setKeepAlive(true, silence)
+      const session = open(socket, options)
+      sessions.add(session)
+      session.http2.on("close", () => sessions.delete(session))
+      if (leaving) session.http2.close()
+    },
+    leave: () => {
+      leaving = true
+      for (const { http2 } of sessions) http2.close()
+    },
+    evict: (service) => {
+      for (const { calls } of sessions) {
+        for (const [stream, call] of calls) if (call.service === service) call.interrupt(stream)
+      }
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Milliseconds that a client has for its settings. */
+const patience = 20_000
+
+interface Call {
+  readonly service: string
+  readonly interrupt: (stream: Http2.ServerHttp2Stream) => void
+}
+
+interface Session {
+  readonly http2: Http2.ServerHttp2Session
+  readonly calls: Map<Http2.ServerHttp2Stream, Call>
+}
+
+const open = (socket: Socket, options: Options): Session => {
+  const http2 = Http2.performServerHandshake(socket, Settings.server(options))
+  const session: Session = { http2, calls: new Map() }
+  http2.setLocalWindowSize(Settings.connectionWindow)
+  http2.on("error", () => http2.destroy())
+  http2.setTimeout(patience, () => http2.destroy())
+  http2.once("remoteSettings", () => http2.setTimeout(0))
+  http2.on("stream", (stream, headers) => {
+    // Whatever becomes of a stream is seen by its end.
+    stream.on("error", () => undefined)
+    begin(session, options, stream, headers)
+  })
+  return session
+}
+
+const begin = (
+  { calls }: Session,
+  options: Options,
+  stream: Http2.ServerHttp2Stream,
+  headers: Http2.IncomingHttpHeaders
+): void => {
+  const head = Head.read(headers, options.services(), options.maxHeaders)
+  if (typeof head === "number") return stream.respond({ ":status": head }, { endStream: true })
+  if ("failure" in head) return refuse(stream, headers, head)
+  const { service } = head.call
+  if (calls.size >= options.maxCalls) {
+    return refuse(stream, headers, Head.refuse("Overloaded", `This connection has ${calls.size} calls under way`))
+  }
+  const exchange = options.find(service)
+  if (exchange === undefined) {
+    return refuse(stream, headers, Head.refuse("Unimplemented", `${service} is not served here`))
+  }
+  let running: Serving.Running | undefined
+  calls.set(stream, { service, interrupt: () => running?.interrupt() })
+  stream.on("close", () => calls.delete(stream))
+  running = Serving.start(options, stream, head, exchange)
+}
+
+const refuse = (
+  stream: Http2.ServerHttp2Stream,
+  headers: Http2.IncomingHttpHeaders,
+  { code, failure }: Head.Refusal
+): void => {
+  const form = headers["content-type"] ?? "application/grpc"
+  Answers.fail(stream, { form, contentType: "", isOwn: headers[Head.kindHeader] !== undefined }, failure, code)
+}
