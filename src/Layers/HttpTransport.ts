@@ -209,12 +209,15 @@ const connecting = (certificates: Certificates, options: Mux.Options): Transport
       return Mux.dial(url, options)
     case "micros:":
       return secured(url, Mux.dial)
+    case "grpc:":
+      // HTTP/2 takes longer to load than most services to start: only who dials pays for it.
+      return Effect.flatMap(Effect.promise(() => import("../internal/grpc/dial.ts")), ({ dial }) => dial(url, options))
     case "http:":
       return Plain.connect(url, options)
     case "https:":
       return secured(url, Plain.connect)
     default: {
-      const spoken = "micro:, micros:, http: and https: are"
+      const spoken = "micro:, micros:, http:, https: and grpc: are"
       const problem = url === null ? "this is no URL" : `${url.protocol} is not spoken; ${spoken}`
       return Effect.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))
     }

@@ -1,0 +1,113 @@
+/**
+ * One call at the dialling end, from what its stream tells to how it ended.
+ */
+import * as Effect from "effect/Effect"
+import type { ClientHttp2Stream } from "node:http2"
+import { type Call, ConnectionLost, type Failure, failure, NotConnected, TransportError } from "../../Transport.ts"
+import * as Framing from "./framing.ts"
+import * as Messages from "./messages.ts"
+import * as Outcome from "./outcome.ts"
+import type * as Wire from "./wire.ts"
+
+/** How a call ended: with a failure, without one, or not at all. */
+export type End = Failure | "done" | TransportError
+
+export interface Asking {
+  /** The replies that a read has completed. */
+  readonly read: (read: Buffer) => ReadonlyArray<Uint8Array>
+}
+
+/**
+ * Follows a stream. `begun` is called when the answer has a head and no end, `ended` once when it has one.
+ *
+ * **Gotchas**
+ *
+ * The end is seen behind the last read: who does not let the stream flow does not hear of it, unless it breaks.
+ */
+export const follow = (
+  wire: Wire.Wire,
+  stream: ClientHttp2Stream,
+  call: Call,
+  begun: () => void,
+  ended: (end: End) => void
+): Asking => {
+  const { address, maxMessage } = wire.options
+  let trailers: Outcome.Headers | undefined
+  let encoding: unknown
+  let error: Uint8Array | undefined
+  let problem: Error | undefined
+  let complete = false
+  let isOver = false
+  const end = (how: End) => {
+    if (isOver) return
+    isOver = true
+    // First: the caller goes on inside of `ended`, and its next call must not find this one still there.
+    wire.calls.delete(stream)
+    ended(how)
+  }
+  const settle = () => {
+    if (trailers === undefined || !complete) return
+    const outcome = Outcome.read(call, trailers, error)
+    end(outcome instanceof Error ? lost(address, outcome) : outcome)
+    // A server that has answered does not always read what else was to be sent.
+    if (!stream.closed) stream.close(stream.writableEnded ? noError : cancel)
+  }
+  const reader = Messages.reader(maxMessage, () => encoding === "gzip")
+  stream.on("response", (head) => {
+    encoding = head["grpc-encoding"]
+    if (Outcome.isEnd(head)) trailers = head
+    else begun()
+    settle()
+  })
+  stream.on("trailers", (head) => {
+    trailers ??= head
+    settle()
+  })
+  stream.on("error", (cause) => {
+    problem = cause
+  })
+  stream.on("end", () => {
+    complete = true
+    settle()
+  })
+  stream.on("close", () => end(broken(address, stream.rstCode, problem)))
+  return {
+    read: (read) => {
+      // The page of a proxy is no answer.
+      if (isOver || trailers?.[":status"] !== undefined) return []
+      const messages = reader.read(read)
+      if ("message" in messages) {
+        end(failure("Malformed", messages.message))
+        stream.close(cancel)
+        return []
+      }
+      error = messages.find(({ flag }) => flag === Framing.Flag.Error)?.bytes ?? error
+      return messages.flatMap(({ bytes, flag }) => flag === Framing.Flag.Error ? [] : [bytes])
+    }
+  }
+}
+
+/** Gives a call up, and interrupts its handler. */
+export const drop = ({ calls }: Wire.Wire, stream: ClientHttp2Stream): void => {
+  calls.delete(stream)
+  if (!stream.closed && !stream.destroyed) stream.close(cancel)
+}
+
+/** What a call has come to for its caller, where it has no reply. */
+export const failed = (end: Failure | TransportError): Effect.Effect<Failure, TransportError> =>
+  end._tag === "Failure" ? Effect.succeed(end) : Effect.fail(end)
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const noError = 0
+const refused = 7
+const cancel = 8
+
+const lost = (address: string, cause: Error | undefined): TransportError =>
+  new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
+
+/** A stream that the server refused, or whose number is above the last one it took, never reached a handler. */
+const broken = (address: string, code: number | undefined, cause: Error | undefined): TransportError =>
+  code === refused
+    ? new TransportError({ reason: new NotConnected({ address, ...cause === undefined ? undefined : { cause } }) })
+    : lost(address, cause)

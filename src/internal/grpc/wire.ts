@@ -1,0 +1,92 @@
+/**
+ * The dialling end of a connection as its calls see it: the session, and why they may not use it.
+ */
+import * as Effect from "effect/Effect"
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2"
+import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
+import * as HeaderText from "../http/headerText.ts"
+import type { Entry, Wheel } from "../wheel.ts"
+import * as ContentType from "./contentType.ts"
+import { type Kind, kindHeader } from "./head.ts"
+import * as Metadata from "./metadata.ts"
+import * as Paths from "./paths.ts"
+import * as Timeout from "./timeout.ts"
+
+export interface Options {
+  readonly address: string
+  readonly wheel: Wheel
+  readonly maxMessage: number
+  readonly maxHeaders: number
+  readonly maxCalls: number
+}
+
+export interface Wire {
+  readonly session: ClientHttp2Session
+  readonly options: Options
+  /** Whether the server is one of us. */
+  readonly isOwn: boolean
+  /** The calls that have not ended for their callers. */
+  readonly calls: Set<ClientHttp2Stream>
+  /** How many calls there have been. */
+  total: number
+}
+
+/** Why a call cannot be made. A reply is an answer of our own. */
+export type Refused = TransportError | Failure
+
+/** Opens the stream of a call, or says why not. Its head goes out with the first message, or when the turn ends. */
+export const open = (wire: Wire, call: Call, kind: Kind, size: number): ClientHttp2Stream | Refused => {
+  const { options: { address, maxCalls, maxHeaders, maxMessage }, session } = wire
+  if (!isOpen(wire)) return new TransportError({ reason: new NotConnected({ address }) })
+  if (size > maxMessage) return exceeded(address, "A message", maxMessage, size)
+  if (call.timeout !== undefined && call.timeout <= 0) return expired(call)
+  const headers = headersOf(wire, call, kind)
+  const metadata = Metadata.append(headers, call.headers)
+  if (metadata > maxHeaders) return exceeded(address, "Metadata", maxHeaders, metadata)
+  if (wire.calls.size >= maxCalls) return failure("Overloaded", `${maxCalls} calls are under way to ${address}`)
+  const stream = session.request(headers, { endStream: false })
+  wire.calls.add(stream)
+  wire.total++
+  return stream
+}
+
+/** Whether the connection takes calls. */
+export const isOpen = ({ session }: Wire): boolean => !session.closed && !session.destroyed
+
+/** Whether a call could not be made. */
+export const isRefused = (opened: ClientHttp2Stream | Refused): opened is Refused => "_tag" in opened
+
+/** A refusal as what the call comes to. */
+export const refuse = (refused: Refused): Effect.Effect<Failure, TransportError> =>
+  refused._tag === "Failure" ? Effect.succeed(refused) : Effect.fail(refused)
+
+/** Calls `expire` when the deadline of a call has passed, if it has one. */
+export const expiry = ({ options }: Wire, call: Call, expire: (reply: Failure) => void): Entry | undefined =>
+  call.timeout === undefined ? undefined : options.wheel.add(call.timeout, () => expire(expired(call)))
+
+/** A limit that a call is over. */
+export const exceeded = (address: string, limit: string, allowed: number, actual: number): TransportError =>
+  new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const expired = (call: Call): Failure =>
+  failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)
+
+const headersOf = ({ isOwn }: Wire, call: Call, kind: Kind): OutgoingHttpHeaders => {
+  const headers: OutgoingHttpHeaders = {
+    ":method": "POST",
+    ":path": Paths.format(call, isOwn),
+    "content-type": ContentType.format(call.contentType),
+    te: "trailers",
+    "grpc-accept-encoding": "identity,gzip",
+    [kindHeader]: kind
+  }
+  if (call.timeout !== undefined && Number.isFinite(call.timeout)) {
+    headers["grpc-timeout"] = Timeout.format(call.timeout)
+  }
+  if (!ContentType.isPlain(call.contentType)) {
+    headers[ContentType.exactHeader] = HeaderText.encode(call.contentType)
+  }
+  return headers
+}
