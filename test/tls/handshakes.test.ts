@@ -212,6 +212,7 @@ describe("a port under TLS does not open", () => {
       { ...pair, key: { file: "/nowhere/key.pem" } },
       "/nowhere/key.pem cannot be read"
     ],
+    ["with an address for a name", { ...pair, serverName: "127.0.0.1" }, "`serverName`"],
     ["to clients of any authority", { ...pair, mutual: true }, "`ca`"]
   ])("%s", ([, tls, why]) =>
     Effect.gen(function*() {

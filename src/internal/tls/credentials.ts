@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { X509Certificate } from "node:crypto"
 import * as Fs from "node:fs/promises"
+import * as Net from "node:net"
 import * as Tls from "node:tls"
 import type { Options, Pem } from "./options.ts"
 
@@ -78,6 +79,8 @@ const load = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Cre
     // Without this, everybody that a public authority knows would be a client.
     : options.mutual === true && options.ca === undefined
     ? "to ask clients for certificates takes a `ca` that has signed them"
+    : Net.isIP(options.serverName ?? "") !== 0
+    ? "`serverName` is an address"
     : undefined
   if (problem !== undefined) return yield* new Unusable({ problem })
   const cert = yield* read(options.cert)
