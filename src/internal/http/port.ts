@@ -76,7 +76,7 @@ export const open = Effect.fnUntraced(function*(
   }
   const server = options.secure === undefined
     ? Net.createServer({ noDelay: true }, (socket) => accept(socket))
-    : yield* options.secure([protocol, "http/1.1"], accept)
+    : yield* options.secure(spoken, accept)
   const sockets = track(server)
   server.maxConnections = options.maxConnections
   const leave = Effect.gen(function*() {
@@ -97,6 +97,9 @@ export const open = Effect.fnUntraced(function*(
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** What is agreed on under TLS. Who speaks both kinds of HTTP wants the plain lane: HTTP/2 here is gRPC alone. */
+const spoken = [protocol, "http/1.1", "h2"]
 
 /** The sockets of a server while they are open; under TLS those below, which are there before the handshake is over. */
 const track = (server: Net.Server): ReadonlySet<Socket> => {
