@@ -12,6 +12,7 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as os from "node:os"
+import { EjectingSelectorLive } from "../src/Layers/EjectingSelector.ts"
 import { HashSelectorLive } from "../src/Layers/HashSelector.ts"
 import { LeastLoadedSelectorLive } from "../src/Layers/LeastLoadedSelector.ts"
 import { PeakEwmaSelectorLive } from "../src/Layers/PeakEwmaSelector.ts"
@@ -32,7 +33,8 @@ const layers = {
   LeastLoadedSelector: LeastLoadedSelectorLive,
   PeakEwmaSelector: PeakEwmaSelectorLive,
   WeightedSelector: WeightedSelectorLive,
-  HashSelector: HashSelectorLive
+  HashSelector: HashSelectorLive,
+  "EjectingSelector, of RandomSelector": Layer.provide(EjectingSelectorLive, RandomSelectorLive)
 }
 
 const keys = Array.from({ length: 1024 }, (_, index) => `customer/${index}`)

@@ -14,11 +14,11 @@ import type { Instance } from "./Registry.ts"
 
 /** What a single choice has to heed. */
 export interface SelectOptions {
-  /** Ids of instances that were tried already; one of them is lent only when no other is left. */
+  /** Ids of instances that were tried already; one of them is lent only when no other is left. May grow, not shrink. */
   readonly avoid?: ReadonlySet<string> | undefined
   /** The same key gets the same instance from a strategy that hashes; the others ignore it. */
   readonly key?: string | undefined
-  /** Only instances that pass are candidates. */
+  /** Only instances that pass are candidates. The same function gives the same answer about the same instance. */
   readonly keep?: ((instance: Instance) => boolean) | undefined
 }
 

@@ -56,6 +56,7 @@ export const strategy = (options?: Options): Strategy => {
           const failed = exit._tag === "Failure"
           Peak.end(peak, end - start, failed, end, rates)
           if (!failed) typical += (end - start - typical) * (typical === 0 ? 1 : inertia)
+          return Effect.void
         }
       }
     }

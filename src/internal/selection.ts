@@ -24,7 +24,7 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
     const begin = (service: string) =>
       Effect.map(strategy, (pick) => {
         // Two callers may come first at once; then the strategy of the second is dropped unused.
-        const choice = services.get(service) ?? { pick, listing: makeListing(service) }
+        const choice = services.get(service) ?? { pick, listing: makeListing(service), eligible: undefined }
         services.set(service, choice)
         return choice
       })
@@ -53,26 +53,48 @@ export const layer = (strategy: Strategy): Layer.Layer<Selector, never, Registry
 interface Choice {
   readonly pick: Effect.Success<Strategy>
   readonly listing: Listings.Listing
+  /** Who was eligible last. */
+  eligible: Eligible | undefined
+}
+
+/** Who is eligible, and under which conditions; the same for most calls, where a filter or an ejection sets them. */
+interface Eligible {
+  readonly list: ReadonlyArray<Instance>
+  readonly keep: SelectOptions["keep"]
+  readonly avoid: SelectOptions["avoid"]
+  readonly avoided: number
+  readonly candidates: ReadonlyArray<Instance>
 }
 
 const lend = (
-  { listing, pick }: Choice,
+  choice: Choice,
   lease: Scope.Scope,
   options: SelectOptions | undefined
 ): Effect.Effect<Instance, SelectorError> => {
+  const { listing, pick } = choice
   const list = listing.list ?? []
-  const candidates = options === undefined ? list : eligible(list, options)
+  const candidates = options === undefined ? list : eligible(choice, list, options)
   return Arr.isReadonlyArrayNonEmpty(candidates)
     ? pick(candidates, lease, options?.key, list)
     : noInstance(listing.service, list.length)
 }
 
-const eligible = (list: ReadonlyArray<Instance>, options: SelectOptions): ReadonlyArray<Instance> => {
-  const { avoid, keep } = options
+const eligible = (
+  choice: Choice,
+  list: ReadonlyArray<Instance>,
+  { avoid, keep }: SelectOptions
+): ReadonlyArray<Instance> => {
+  const avoided = avoid?.size ?? 0
+  if (keep === undefined && avoided === 0) return list
+  const last = choice.eligible
+  if (last?.list === list && last.keep === keep && last.avoid === avoid && last.avoided === avoided) {
+    return last.candidates
+  }
   const kept = keep === undefined ? list : list.filter(keep)
-  if (avoid === undefined || avoid.size === 0) return kept
-  const fresh = kept.filter((instance) => !avoid.has(instance.id))
-  return fresh.length === 0 ? kept : fresh
+  const fresh = avoid === undefined || avoided === 0 ? kept : kept.filter((instance) => !avoid.has(instance.id))
+  const candidates = fresh.length === 0 ? kept : fresh
+  choice.eligible = { list, keep, avoid, avoided, candidates }
+  return candidates
 }
 
 const noInstance = (service: string, excluded: number): Exit.Exit<never, SelectorError> =>

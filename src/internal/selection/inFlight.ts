@@ -1,7 +1,7 @@
 /**
  * How many calls each instance has in flight, as far as this process knows.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Instance } from "../../Registry.ts"
 import * as Loan from "./loan.ts"
@@ -20,7 +20,7 @@ export interface InFlight {
 export const make = (): InFlight => {
   const counts = new Map<string, number>()
   let total = 0
-  const add = (id: string, more: number): void => {
+  const add = (id: string, more: 1 | -1): void => {
     const count = (counts.get(id) ?? 0) + more
     total += more
     if (count === 0) counts.delete(id)
@@ -30,6 +30,9 @@ export const make = (): InFlight => {
     of: ({ id }) => counts.get(id) ?? 0,
     total: () => total,
     lend: (instance, lease) =>
-      Loan.lend(instance, lease, { begin: () => add(instance.id, 1), end: () => add(instance.id, -1) })
+      Loan.lend(instance, lease, {
+        begin: () => add(instance.id, 1),
+        end: () => Effect.sync(() => add(instance.id, -1))
+      })
   }
 }

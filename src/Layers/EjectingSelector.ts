@@ -1,0 +1,171 @@
+/**
+ * Leaves out instances that fail, for a while: a selector that needs a selector.
+ *
+ * Whoever fails five times in a row, or too often, or has nobody listening, takes no calls for some seconds. Then one call
+ * tries it: if that goes well, it is back, and if not, it stays out twice as long. Never more than half of the instances are
+ * out: when so many fail, the fault is elsewhere.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as Loan from "../internal/selection/loan.ts"
+import * as Ward from "../internal/selection/ward.ts"
+import { now } from "../internal/wheel.ts"
+import type { Instance } from "../Registry.ts"
+import { type SelectOptions, Selector, type SelectorError } from "../Selector.ts"
+
+/** When an instance is left out, and for how long. */
+export interface Options {
+  /** Out after so many failures in a row. Default 5. */
+  readonly consecutive?: number | undefined
+  /** Out with a smaller part of successes among about the last ten seconds' calls, if they are five or more. Default 0.8. */
+  readonly success?: number | undefined
+  /** How long the first time, of which half is by lot; each further time takes twice as long. Default 5 seconds. */
+  readonly base?: Duration.Input | undefined
+  /** How long at most, and how long a trial may take before another one. Default 60 seconds. */
+  readonly longest?: Duration.Input | undefined
+}
+
+/** Leaves out who fails. */
+export const make = (options?: Options): Effect.Effect<Selector["Service"], never, Selector> =>
+  Effect.map(Selector, (selector) => {
+    const rules: Ward.Rules = {
+      consecutive: options?.consecutive ?? 5,
+      success: options?.success ?? 0.8,
+      base: Duration.toMillis(options?.base ?? "5 seconds"),
+      longest: Duration.toMillis(options?.longest ?? "60 seconds")
+    }
+    const wards = new Map<string, Ward.Ward>()
+    return Selector.of({
+      select: (service, lease, options) =>
+        Effect.withFiber((fiber) => {
+          const ward = wards.get(service) ?? Ward.make()
+          wards.set(service, ward)
+          const choice: Choice = { selector, service, ward, rules, lease, options, fiber }
+          const id = ward.out.size === 0 ? undefined : Ward.onTrial(ward, now(fiber.getRef(Clock.Clock)))
+          return id === undefined || options?.avoid?.has(id) === true ? among(choice) : trial(choice, id)
+        })
+    })
+  })
+
+/**
+ * Leaves out who fails, whatever selector picks among the others.
+ *
+ * **Details**
+ *
+ * A failure is what a lease closes with; other exits, an interruption among them, are successes. Where nobody else is left
+ * those that are out take calls again, and come back with the first that succeeds.
+ *
+ * **Example** (Peak EWMA, without those that fail)
+ *
+ * ```ts
+ * import * as EjectingSelector from "effect-micro/Layers/EjectingSelector"
+ * import * as Micro from "effect-micro/Layers/Micro"
+ * import { PeakEwmaSelectorLive } from "effect-micro/Layers/PeakEwmaSelector"
+ * import * as Layer from "effect/Layer"
+ *
+ * export const Production = Micro.layer({
+ *   selector: EjectingSelector.layer({ consecutive: 3 }).pipe(Layer.provide(PeakEwmaSelectorLive))
+ * })
+ * ```
+ */
+export const layer = (options?: Options): Layer.Layer<Selector, never, Selector> =>
+  Layer.effect(Selector, make(options))
+
+/** Leaves out who fails. */
+export const EjectingSelectorLive: Layer.Layer<Selector, never, Selector> = layer()
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Choice {
+  readonly selector: Selector["Service"]
+  readonly service: string
+  readonly ward: Ward.Ward
+  readonly rules: Ward.Rules
+  readonly lease: Scope.Scope
+  readonly options: SelectOptions | undefined
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
+
+type Selected = Effect.Effect<Instance, SelectorError>
+
+/** Someone who is not out, if there is anyone. */
+const among = (choice: Choice): Selected => {
+  const { lease, options, selector, service, ward: { out } } = choice
+  const avoid = options?.avoid
+  const narrowed = out.size === 0
+    ? options
+    : { ...options, avoid: avoid === undefined || avoid.size === 0 ? out : new Set([...out, ...avoid]) }
+  return Effect.flatMap(selector.select(service, lease, narrowed), (instance) => lend(choice, instance, false))
+}
+
+/** Someone who was out, if it is eligible for this call. */
+const trial = (choice: Choice, id: string): Selected => {
+  const { lease, options, selector, service, ward } = choice
+  const asked = options?.keep
+  const keep = (instance: Instance): boolean => instance.id === id && (asked === undefined || asked(instance))
+  return Effect.matchEffect(selector.select(service, lease, { ...options, keep }), {
+    onSuccess: (instance) => lend(choice, instance, true),
+    onFailure: () => {
+      if (asked === undefined) Ward.forget(ward, id)
+      return among(choice)
+    }
+  })
+}
+
+/** Lends an instance, and learns how the call went. */
+const lend = (choice: Choice, instance: Instance, isTrial: boolean): Effect.Effect<Instance> => {
+  const { fiber, lease, rules, ward } = choice
+  const { id } = instance
+  const clock = fiber.getRef(Clock.Clock)
+  let wasOut = false
+  return Loan.lend(instance, lease, {
+    begin: () => {
+      wasOut = ward.out.has(id)
+      if (isTrial) Ward.tried(ward, id, now(clock), rules)
+    },
+    end: (exit) => {
+      const time = now(clock)
+      if (!wasOut) return learn(choice, id, exit, time)
+      if (exit._tag === "Success") Ward.takeBack(ward, id, time)
+      else if (isTrial) Ward.extend(ward, id, time, lot(choice), rules)
+      return Effect.void
+    }
+  })
+}
+
+/** Takes in how a call went to an instance that was not out when it began. */
+const learn = (
+  choice: Choice,
+  id: string,
+  exit: Exit.Exit<unknown, unknown>,
+  time: number
+): Effect.Effect<void> => {
+  const { rules, ward } = choice
+  // Others have said the same before.
+  if (ward.out.has(id)) return Effect.void
+  if (Ward.note(ward, id, exit, time, rules)) {
+    return Effect.map(rollCall(choice), (present) => Ward.eject(ward, id, present, time, lot(choice), rules))
+  }
+  return ward.healths.size > ward.most
+    ? Effect.map(rollCall(choice), (present) => Ward.retain(ward, present))
+    : Effect.void
+}
+
+const lot = ({ fiber }: Choice): number => fiber.getRef(Random.Random).nextDoubleUnsafe()
+
+/** Who is there: all that a choice which takes nobody has looked at. */
+const rollCall = ({ selector, service }: Choice): Effect.Effect<ReadonlySet<string>> =>
+  Effect.suspend(() => {
+    const present = new Set<string>()
+    const keep = ({ id }: Instance): boolean => {
+      present.add(id)
+      return false
+    }
+    return Effect.as(Effect.ignore(selector.select(service, Scope.makeUnsafe(), { keep })), present)
+  })

@@ -1,0 +1,156 @@
+/**
+ * The instances of one service that calls went to: how they do, and which of them are out for a while.
+ */
+import type * as Exit from "effect/Exit"
+import type { TransportError } from "../../Transport.ts"
+
+/** When an instance goes, and for how long; times in milliseconds. */
+export interface Rules {
+  readonly consecutive: number
+  readonly success: number
+  readonly base: number
+  readonly longest: number
+}
+
+/** What is remembered of one instance. */
+interface Health {
+  /** Failures since the last success. */
+  streak: number
+  /** Of about the last ten seconds, as of `heardAt`. */
+  calls: number
+  failures: number
+  heardAt: number
+  /** How often in a row it went, and when it last came back. */
+  ejections: number
+  backAt: number
+  /** When it may be tried, where it is out. */
+  until: number
+}
+
+export interface Ward {
+  readonly healths: Map<string, Health>
+  /** Who is out. Another set after each change, never the same one changed: choices from it are remembered. */
+  out: ReadonlySet<string>
+  /** No ejection ends before. */
+  due: number
+  /** With more healths than that, some of them must be of instances that have left. */
+  most: number
+}
+
+export const make = (): Ward => ({ healths: new Map(), out: new Set(), due: Infinity, most: 64 })
+
+/** Notes how a call ended to an instance that is not out. Whether it should go now. */
+export const note = (ward: Ward, id: string, exit: Exit.Exit<unknown, unknown>, now: number, rules: Rules): boolean => {
+  const health = healthOf(ward, id, now)
+  const rest = Math.exp((health.heardAt - now) / memory)
+  health.heardAt = now
+  health.calls = health.calls * rest + 1
+  health.failures = health.failures * rest + (exit._tag === "Failure" ? 1 : 0)
+  health.streak = exit._tag === "Failure" ? health.streak + 1 : 0
+  if (exit._tag === "Success") return false
+  const isFailing = health.calls >= enough && health.calls - health.failures < health.calls * rules.success
+  return isFailing || health.streak >= rules.consecutive || isRefused(exit)
+}
+
+/** Puts an instance out, unless more than half of those that are present would be. Forgets who is not present. */
+export const eject = (
+  ward: Ward,
+  id: string,
+  present: ReadonlySet<string>,
+  now: number,
+  share: number,
+  rules: Rules
+): void => {
+  retain(ward, present)
+  if (!present.has(id) || ward.out.has(id) || (ward.out.size + 1) * 2 > present.size) return
+  const health = healthOf(ward, id, now)
+  // Who has done well for long starts anew.
+  if (now - health.backAt > rules.longest) health.ejections = 0
+  ward.out = new Set(ward.out).add(id)
+  sentence(ward, health, now, share, rules)
+}
+
+/** The trial of an instance failed: it stays out, twice as long. */
+export const extend = (ward: Ward, id: string, now: number, share: number, rules: Rules): void => {
+  const health = ward.healths.get(id)
+  if (health !== undefined && ward.out.has(id)) sentence(ward, health, now, share, rules)
+}
+
+/** Takes an instance back. What was held against it is forgotten, but not how often it went. */
+export const takeBack = (ward: Ward, id: string, now: number): void => {
+  const health = ward.healths.get(id)
+  if (health === undefined || !ward.out.has(id)) return
+  Object.assign(health, { streak: 0, calls: 0, failures: 0, heardAt: now, backAt: now })
+  release(ward, id)
+}
+
+/** Somebody whose time is over. */
+export const onTrial = (ward: Ward, now: number): string | undefined => {
+  if (now < ward.due) return undefined
+  for (const id of ward.out) if (ward.healths.get(id)!.until <= now) return id
+  return undefined
+}
+
+/** A trial begins: nobody else tries, but for one that comes when this one has taken as long as the longest ejection. */
+export const tried = (ward: Ward, id: string, now: number, { longest }: Rules): void => {
+  const health = ward.healths.get(id)
+  if (health !== undefined) health.until = now + longest
+  ward.due = earliest(ward)
+}
+
+/** Forgets an instance that has left. */
+export const forget = (ward: Ward, id: string): void => {
+  ward.healths.delete(id)
+  release(ward, id)
+}
+
+/** Forgets all that have left. */
+export const retain = (ward: Ward, present: ReadonlySet<string>): void => {
+  for (const id of ward.healths.keys()) if (!present.has(id)) forget(ward, id)
+  ward.most = 2 * present.size + 64
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** After so many milliseconds a call counts for little more than a third in the success rate. */
+const memory = 10_000
+
+/** Fewer calls say nothing of a rate. */
+const enough = 5
+
+const healthOf = (ward: Ward, id: string, now: number): Health => {
+  const known = ward.healths.get(id)
+  if (known !== undefined) return known
+  const health = { streak: 0, calls: 0, failures: 0, heardAt: now, ejections: 0, backAt: -Infinity, until: 0 }
+  ward.healths.set(id, health)
+  return health
+}
+
+/** Half of the time is by lot, so that many callers do not come back at once. */
+const sentence = (ward: Ward, health: Health, now: number, share: number, { base, longest }: Rules): void => {
+  const length = Math.min(longest, base * 2 ** health.ejections)
+  health.ejections++
+  health.until = now + length / 2 + share * length / 2
+  ward.due = earliest(ward)
+}
+
+const release = (ward: Ward, id: string): void => {
+  if (!ward.out.has(id)) return
+  const out = new Set(ward.out)
+  out.delete(id)
+  ward.out = out
+  ward.due = earliest(ward)
+}
+
+const earliest = (ward: Ward): number => {
+  let due = Infinity
+  for (const id of ward.out) due = Math.min(due, ward.healths.get(id)!.until)
+  return due
+}
+
+/** Whether nobody listens there. */
+const isRefused = (exit: Exit.Failure<unknown, unknown>): boolean => {
+  const reason = exit.cause.reasons[0]
+  const error = reason?._tag === "Fail" ? reason.error as Partial<TransportError> | null | undefined : undefined
+  return error?._tag === "TransportError" && error.reason?._tag === "NotConnected"
+}
