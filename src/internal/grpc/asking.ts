@@ -50,7 +50,8 @@ export const follow = (
     const outcome = Outcome.read(call, trailers, error)
     end(outcome instanceof Error ? lost(address, outcome) : outcome)
     // A server that has answered does not always read what else was to be sent.
-    if (!stream.closed) stream.close(stream.writableEnded ? noError : cancel)
+    if (stream.writableEnded) stream.close(noError)
+    else drop(wire, stream)
   }
   const reader = Messages.reader(maxMessage, () => encoding === "gzip")
   stream.on("response", (head) => {
@@ -78,7 +79,7 @@ export const follow = (
       const messages = reader.read(read)
       if ("message" in messages) {
         end(failure("Malformed", messages.message))
-        stream.close(cancel)
+        drop(wire, stream)
         return []
       }
       error = messages.find(({ flag }) => flag === Framing.Flag.Error)?.bytes ?? error
@@ -87,10 +88,18 @@ export const follow = (
   }
 }
 
-/** Gives a call up, and interrupts its handler. */
+/**
+ * Gives a call up, and interrupts its handler.
+ *
+ * **Gotchas**
+ *
+ * Left alone, Node ends the messages of a stream before it resets it, and a handler would take those that came for all.
+ */
 export const drop = ({ calls }: Wire.Wire, stream: ClientHttp2Stream): void => {
   calls.delete(stream)
-  if (!stream.closed && !stream.destroyed) stream.close(cancel)
+  if (stream.closed || stream.destroyed) return
+  stream.end = () => stream
+  stream.close(cancel)
 }
 
 /** What a call has come to for its caller, where it has no reply. */

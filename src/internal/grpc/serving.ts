@@ -117,10 +117,13 @@ const inbound = (serving: Serving): Stream.Stream<Uint8Array> => {
   }, () => {
     if (head.kind !== undefined) Answers.begin(stream, form)
   })
-  stream.on("end", () => {
+  const end = () => {
+    if (serving.isOver || stream.closed) return
     if (reader.isWhole()) inlet.end(done)
     else refuse(serving, failure("Malformed", "The messages end within one"))
-  })
+  }
+  // Clients on Node end their messages right before they cancel a call. That is not to be taken for their end.
+  stream.on("end", () => void (head.kind === undefined ? setImmediate(end) : end()))
   return Stream.fromPull(Effect.succeed(inlet.pull))
 }
 
