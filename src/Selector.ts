@@ -86,6 +86,48 @@ export const filter = (keep: (instance: Instance) => boolean): Layer.Layer<Selec
       }))
   )
 
+/**
+ * Lends instances that pass while there are any, and the others where not: a layer that needs what it gives.
+ *
+ * **Details**
+ *
+ * A retry moves to one of the others before it comes back to an instance that was tried, and so does a call of which all
+ * that pass were ejected above this layer. How busy they are plays no part.
+ *
+ * **Example** (The same zone first)
+ *
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { LeastLoadedSelectorLive } from "effect-micro/Layers/LeastLoadedSelector"
+ * import * as Selector from "effect-micro/Selector"
+ *
+ * export const SameZone = Selector.prefer((instance) => instance.metadata["zone"] === "north").pipe(
+ *   Layer.provide(LeastLoadedSelectorLive)
+ * )
+ * ```
+ */
+export const prefer = (passes: (instance: Instance) => boolean): Layer.Layer<Selector, never, Selector> =>
+  Layer.effect(
+    Selector,
+    Effect.map(Selector, (selector) =>
+      Selector.of({
+        select: (service, lease, options) => {
+          const { avoid, keep: asked } = options ?? {}
+          // The same function for most calls, so that the candidates are remembered by it.
+          const keep = asked === undefined && (avoid === undefined || avoid.size === 0)
+            ? passes
+            : (instance: Instance) =>
+              passes(instance) && asked?.(instance) !== false && avoid?.has(instance.id) !== true
+          return Effect.catchTag(
+            selector.select(service, lease, { ...options, keep }),
+            "SelectorError",
+            (error) =>
+              error.reason._tag === "NoInstance" ? selector.select(service, lease, options) : Effect.fail(error)
+          )
+        }
+      }))
+  )
+
 /** Nobody answers for the service, or nobody that may be chosen. */
 export class NoInstance extends Schema.TaggedError<NoInstance>("effect-micro/Selector/NoInstance")("NoInstance", {
   service: Schema.String,
