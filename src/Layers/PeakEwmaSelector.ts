@@ -40,40 +40,22 @@ export const strategy = (options?: Options): Strategy => {
     slowStart: Duration.toMillis(options?.slowStart ?? "10 seconds")
   }
   return Effect.sync(() => {
-    const peaks = Members.make<Peak.Peak>()
-    // What a call to a good instance takes: what is assumed of those that nothing is known of.
-    let typical = 0
-    const lend = (instance: Instance, clock: Clock.Clock): Loan.Loan => {
-      const peak = peaks.of(instance)
-      let start = 0
-      return {
-        begin: () => {
-          start = now(clock)
-          Peak.begin(peak, start, rates)
-        },
-        end: (exit) => {
-          const end = now(clock)
-          const failed = exit._tag === "Failure"
-          Peak.end(peak, end - start, failed, end, rates)
-          if (!failed) typical += (end - start - typical) * (typical === 0 ? 1 : inertia)
-          return Effect.void
-        }
-      }
-    }
+    const fleet: Fleet = { peaks: Members.make(), typical: 0, rates }
     return (candidates, lease, _, list) =>
       Effect.withFiber((fiber) => {
         const clock = fiber.getRef(Clock.Clock)
+        const random = fiber.getRef(Random.Random)
         const time = now(clock)
         // The instances of the first list may have run for days: nobody among them is new.
-        peaks.follow(list, (isFirstList) => Peak.make(isFirstList ? time - rates.slowStart : time))
-        const random = fiber.getRef(Random.Random)
-        const cost = (instance: Instance) => {
-          const peak = peaks.of(instance)
+        fleet.peaks.follow(list, (isFirstList) => Peak.make(isFirstList ? time - rates.slowStart : time))
+        const cost = (instance: Instance): number => {
+          const peak = fleet.peaks.of(instance)
           const share = Peak.share(peak, time, rates)
-          return share < 1 && random.nextDoubleUnsafe() >= share ? Infinity : Peak.cost(peak, typical, time, rates)
+          const isHeldBack = share < 1 && random.nextDoubleUnsafe() >= share
+          return isHeldBack ? Infinity : Peak.cost(peak, fleet.typical, time, rates)
         }
         const instance = Lots.lesserOfTwo(candidates, random, cost)
-        return Loan.lend(instance, lease, lend(instance, clock))
+        return Loan.lend(instance, lease, timed(fleet, fleet.peaks.of(instance), clock))
       })
   })
 }
@@ -95,3 +77,28 @@ export const PeakEwmaSelectorLive: Layer.Layer<Selector, never, Registry> = laye
 
 /** How much one call moves what is typical. */
 const inertia = 1 / 16
+
+interface Fleet {
+  readonly peaks: Members.Members<Peak.Peak>
+  /** What a call to a good instance takes, in milliseconds: what is assumed of those that nothing is known of. */
+  typical: number
+  readonly rates: Peak.Rates
+}
+
+/** A call that is timed. */
+const timed = (fleet: Fleet, peak: Peak.Peak, clock: Clock.Clock): Loan.Loan => {
+  let start = 0
+  return {
+    begin: () => {
+      start = now(clock)
+      Peak.begin(peak, start, fleet.rates)
+    },
+    end: (exit) => {
+      const end = now(clock)
+      const failed = exit._tag === "Failure"
+      Peak.end(peak, end - start, failed, end, fleet.rates)
+      if (!failed) fleet.typical += (end - start - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
+      return Effect.void
+    }
+  }
+}
