@@ -308,6 +308,31 @@ describe("EjectingSelector", () => {
       })
     ))
 
+  it.effect("asks who is still there when it remembers many, and forgets the others", () => {
+    let choices = 0
+    const counting = Layer.effect(
+      Selector,
+      Effect.map(Selector, (selector) =>
+        Selector.of({
+          select: (service, lease, options) => {
+            choices++
+            return selector.select(service, lease, options)
+          }
+        }))
+    )
+    const layer = EjectingSelector.layer().pipe(Layer.provide(counting), Layer.provide(RandomSelectorLive))
+    return withSelector(layer, (registry) =>
+      Effect.gen(function*() {
+        for (let generation = 0; generation < 40; generation++) {
+          const list = times(10, 0).map((_, index) => instance(`${generation}/${index}`))
+          yield* registry.tell(...list)
+          for (const { id } of list) yield* calls(id, Exit.void)
+        }
+        // Beside 400 calls to as many instances: each time that 74 or 84 more than the present ones are remembered.
+        assert.approximately(choices - 400, 5, 1)
+      }))
+  })
+
   it.effect("heeds a set of those to avoid that grows", () =>
     seeded((registry) =>
       Effect.gen(function*() {
