@@ -220,6 +220,24 @@ describe("a client, to whoever speaks HTTP/2 or does not", () => {
       )
     }))
 
+  it.live("takes a stream that was asked for calm for one that was too much", () =>
+    Effect.gen(function*() {
+      const connection = yield* rude((stream) => stream.close(11))
+      assert.match(shown(yield* connection.unary(call("a"), bytes(""))), /^Overloaded: /)
+      const replies = yield* Stream.runCollect(connection.stream(call("a"), bytes("")))
+      assert.match(replies.map(shown).join(), /^Overloaded: /)
+    }))
+
+  it.live("carries 200 mebibytes at once", () =>
+    Effect.gen(function*() {
+      const transport = yield* HttpTransport.make({ host: "127.0.0.1" })
+      const address = yield* transport.listen("orders", Exchanges.echo)
+      const connection = yield* transport.connect(address.replace(/^micro:/, "grpc:"))
+      const calls = Array.from({ length: 200 }, () => connection.unary(call("echo"), new Uint8Array(1024 * 1024)))
+      const replies = yield* Effect.all(calls, { concurrency: "unbounded" })
+      assert.isTrue(replies.every((reply) => !isFailure(reply) && reply.length === 1024 * 1024))
+    }))
+
   it.live("takes no reply over the limit", () =>
     Effect.gen(function*() {
       const connection = yield* rude((stream) => {

@@ -162,20 +162,18 @@ describe("a server, to a client of gRPC", () => {
       call.cancel()
     }))
 
-  it.live("lets a call end that is under way when it leaves, and takes no new one", () =>
+  it.live("is away for its clients once it has closed, and lets none of them hang", () =>
     Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const { exchange, started } = yield* Exchanges.hangingUntil(Deferred.await(gate))
+      const { exchange, interrupted, started } = yield* Exchanges.hanging
       const transport = yield* HttpTransport.make({ host: "127.0.0.1" })
       const scope = yield* Scope.make()
-      const leaving: Exchange = { ...exchange, unary: () => Effect.succeed(failure("Unavailable", "leaving")) }
-      const port = Number(new URL(yield* Scope.provide(transport.listen("orders", leaving), scope)).port)
+      const port = Number(new URL(yield* Scope.provide(transport.listen("orders", exchange), scope)).port)
       const client = yield* Peers.client(port)
-      const caller = yield* Effect.forkScoped(Peers.unary(client, "/orders/hang", bytes("")))
+      const caller = yield* Effect.forkScoped(problem(Peers.unary(client, "/orders/hang", bytes(""))))
       yield* Deferred.await(started)
-      yield* Deferred.succeed(gate, undefined)
-      assert.strictEqual(text(yield* Fiber.join(caller)), "done")
       yield* Scope.close(scope, Exit.void)
+      yield* Deferred.await(interrupted)
+      assert.match(yield* Fiber.join(caller), /^CANCELLED/)
       assert.match(yield* problem(Peers.unary(client, "/orders/hang", bytes(""))), /^UNAVAILABLE/)
     }))
 })

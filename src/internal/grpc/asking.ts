@@ -111,12 +111,18 @@ export const failed = (end: Failure | TransportError): Effect.Effect<Failure, Tr
 const noError = 0
 const refused = 7
 const cancel = 8
+const calm = 11
 
 const lost = (address: string, cause: Error | undefined): TransportError =>
   new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
 
-/** A stream that the server refused, or whose number is above the last one it took, never reached a handler. */
-const broken = (address: string, code: number | undefined, cause: Error | undefined): TransportError =>
-  code === refused
+/**
+ * A stream that the server refused, or whose number is above the last one it took, never reached a handler. One that asks
+ * for calm came when the connection held too much already, at either end.
+ */
+const broken = (address: string, code: number | undefined, cause: Error | undefined): Failure | TransportError =>
+  code === calm
+    ? failure("Overloaded", `The connection to ${address} has too much on its way`)
+    : code === refused
     ? new TransportError({ reason: new NotConnected({ address, ...cause === undefined ? undefined : { cause } }) })
     : lost(address, cause)

@@ -46,5 +46,5 @@ const shared = ({ maxHeaders }: Limits): Settings => ({
   maxHeaderListSize: maxHeaders + lane
 })
 
-/** Megabytes of a connection at most, in the count of Node: 16 messages of the largest size. */
-const memory = ({ maxMessage }: Limits) => ({ maxSessionMemory: Math.max(10, Math.ceil((16 * maxMessage) / 1e6)) })
+/** Megabytes of a connection at most, in the count of Node: 64 messages of the largest size. */
+const memory = ({ maxMessage }: Limits) => ({ maxSessionMemory: Math.max(10, Math.ceil((64 * maxMessage) / 1e6)) })
