@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Answering from "../internal/answering.ts"
+import * as Deadline from "../internal/deadline.ts"
 import * as Wheel from "../internal/wheel.ts"
 import {
   type Call,
@@ -187,7 +188,7 @@ const expiring =
       Stream.interruptWhen(expired),
       Stream.catch((error) =>
         error === deadlinePassed
-          ? Stream.succeed(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
+          ? Stream.succeed(Deadline.expired(call))
           : Stream.fail(error as TransportError)
       )
     )

@@ -11,6 +11,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../Transport.ts"
+import { expired } from "./deadline.ts"
 import type { Wheel } from "./wheel.ts"
 
 /**
@@ -65,6 +66,3 @@ export const defect = (cause: Cause.Cause<unknown>): Failure => {
   const died = Cause.squash(cause)
   return failure("Defect", died instanceof Error ? died.message : String(died))
 }
-
-const expired = (call: Call): Failure =>
-  failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)

@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ClientHttp2Stream } from "node:http2"
 import { type Call, type Connection, failure, type Reply, type TransportError } from "../../Transport.ts"
+import * as Deadline from "../deadline.ts"
 import type { Entry } from "../wheel.ts"
 import * as Asking from "./asking.ts"
 import * as Framing from "./framing.ts"
@@ -34,7 +35,7 @@ export const unary = (wire: Wire.Wire): Connection["unary"] => (call, message) =
     const asking = Asking.follow(wire, stream, call, () => undefined, (end) => {
       settle(end === "done" ? Exit.succeed(reply ?? noReply) : Asking.failed(end))
     })
-    entry = Wire.expiry(wire, call, (expired) => {
+    entry = Deadline.watch(wire.options.wheel, call, (expired) => {
       Asking.drop(wire, stream)
       settle(Exit.succeed(expired))
     })
@@ -112,7 +113,7 @@ const ask = (
     drop()
     inlet.end(exit)
   })
-  entry = Wire.expiry(wire, call, (expired) => {
+  entry = Deadline.watch(wire.options.wheel, call, (expired) => {
     drop()
     inlet.end(done, expired)
   })

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Http2 from "node:http2"
 import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import * as Idle from "../idle.ts"
 import { silence } from "../mux/frames.ts"
 import * as Calls from "./calls.ts"
 import * as Settings from "./settings.ts"
@@ -44,7 +45,9 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
     const closed = Deferred.makeUnsafe<void>()
     session.on("close", () => Deferred.doneUnsafe(closed, Exit.void))
     if (session.destroyed) Deferred.doneUnsafe(closed, Exit.void)
-    yield* Effect.forkScoped(closeWhenIdle(wire, options.idleTimeout))
+    const use = { pending: () => wire.calls.size, total: () => wire.total }
+    const end = Effect.sync(() => session.destroy())
+    yield* Effect.forkScoped(Effect.andThen(Idle.after(use, options.idleTimeout), end))
     return {
       unary: Calls.unary(wire),
       stream: Calls.stream(wire),
@@ -78,14 +81,3 @@ const open = (url: URL, options: Options): Effect.Effect<Http2.ClientHttp2Sessio
 
 const notConnected = (url: URL, cause: Error) =>
   new TransportError({ reason: new NotConnected({ address: url.href, cause }) })
-
-/** Closes a connection that nobody uses. */
-const closeWhenIdle = (wire: Wire.Wire, idleTimeout: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    let calls = -1
-    while (wire.calls.size > 0 || wire.total !== calls) {
-      calls = wire.total
-      yield* Effect.sleep(idleTimeout)
-    }
-    yield* Effect.sync(() => wire.session.destroy())
-  })

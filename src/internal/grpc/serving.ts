@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import type { ServerHttp2Stream } from "node:http2"
 import { type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
 import { type Answer, defect } from "../answering.ts"
+import * as Deadline from "../deadline.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Answers from "./answer.ts"
 import type { Head } from "./head.ts"
@@ -139,10 +140,8 @@ const run = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Array>)
     Answers.begin(stream, form)
     return Outlet.send(stream, (end === -1 ? replies : replies.slice(0, end)) as ReadonlyArray<Uint8Array>)
   }
-  const expired = () =>
-    refuse(serving, failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
-  if (call.timeout !== undefined && call.timeout <= 0) return expired()
-  const expiry = call.timeout === undefined ? undefined : options.wheel.add(call.timeout, expired)
+  if (call.timeout !== undefined && call.timeout <= 0) return refuse(serving, Deadline.expired(call))
+  const expiry = Deadline.watch(options.wheel, call, (reply) => refuse(serving, reply))
   const replies = Effect.suspend(() => Stream.runForEachArray(exchange.stream(call, messages), send))
   const fiber = Effect.runForkWith(options.context)(replies)
   serving.fiber = fiber

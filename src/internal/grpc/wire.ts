@@ -4,8 +4,9 @@
 import * as Effect from "effect/Effect"
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2"
 import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
+import { expired } from "../deadline.ts"
 import * as HeaderText from "../http/headerText.ts"
-import type { Entry, Wheel } from "../wheel.ts"
+import type { Wheel } from "../wheel.ts"
 import * as ContentType from "./contentType.ts"
 import { type Kind, kindHeader } from "./head.ts"
 import * as Metadata from "./metadata.ts"
@@ -60,18 +61,11 @@ export const isRefused = (opened: ClientHttp2Stream | Refused): opened is Refuse
 export const refuse = (refused: Refused): Effect.Effect<Failure, TransportError> =>
   refused._tag === "Failure" ? Effect.succeed(refused) : Effect.fail(refused)
 
-/** Calls `expire` when the deadline of a call has passed, if it has one. */
-export const expiry = ({ options }: Wire, call: Call, expire: (reply: Failure) => void): Entry | undefined =>
-  call.timeout === undefined ? undefined : options.wheel.add(call.timeout, () => expire(expired(call)))
-
 /** A limit that a call is over. */
 export const exceeded = (address: string, limit: string, allowed: number, actual: number): TransportError =>
   new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) })
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-const expired = (call: Call): Failure =>
-  failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)
 
 const headersOf = ({ isOwn }: Wire, call: Call, kind: Kind): OutgoingHttpHeaders => {
   const headers: OutgoingHttpHeaders = {

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import type { Dispatcher } from "undici"
 import type { Call, Reply } from "../../Transport.ts"
 import { ConnectionLost, failure, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import { expired } from "../deadline.ts"
 import { isRefusal } from "../tls/handshakes.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Outcome from "./outcome.ts"
@@ -39,7 +40,7 @@ export const send = (
   }, leave)
   const entry = limit === undefined ? undefined : wheel.add(limit, () => {
     attempt.withdraw()
-    settle(Exit.succeed(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`)))
+    settle(Exit.succeed(expired(call)))
   })
   const body = Buffer.from(message.buffer, message.byteOffset, message.length)
   const timeout = limit === undefined ? patience : 0

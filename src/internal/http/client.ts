@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { buildConnector, Pool } from "undici"
 import type { Connection, Reply } from "../../Transport.ts"
 import { failure, LimitExceeded, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import * as Idle from "../idle.ts"
 import type { Connect } from "../tls/secure.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Attempt from "./attempt.ts"
@@ -53,17 +54,14 @@ export const connect: (url: URL, options: Options) => Effect.Effect<Connection, 
   .fnUntraced(function*(url, options) {
     const line = make(yield* acquirePool(url, options), url.href, options)
     yield* Effect.addFinalizer(() => line.end)
-    yield* Effect.forkScoped(endWhenIdle(line, options.idleTimeout))
+    // So that the sockets and the memory of an address that has gone do not stay.
+    yield* Effect.forkScoped(Effect.andThen(Idle.after(line, options.idleTimeout), line.end))
     return line
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-interface Line extends Connection {
-  /** How many calls are under way. */
-  readonly open: () => number
-  /** How many calls there have been. */
-  readonly total: () => number
+interface Line extends Connection, Idle.Use {
   /** Takes no more calls. */
   readonly end: Effect.Effect<void>
 }
@@ -137,7 +135,7 @@ const make = (pool: Pool, address: string, options: Options): Line => {
     stream: () => Stream.fail(noStreams(address)),
     isOpen: () => !ended,
     closed: Deferred.await(closed),
-    open: () => open,
+    pending: () => open,
     total: () => total,
     end: Effect.sync(() => {
       ended = true
@@ -153,14 +151,3 @@ const noStreams = (address: string): TransportError => {
 
 const exceeded = (address: string, limit: string, allowed: number, actual: number) =>
   Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
-
-/** Ends a pool that nobody uses, so that the sockets and the memory of an address that has gone do not stay. */
-const endWhenIdle = (line: Line, idleTimeout: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    let calls = -1
-    while (line.open() > 0 || line.total() !== calls) {
-      calls = line.total()
-      yield* Effect.sleep(idleTimeout)
-    }
-    yield* line.end
-  })

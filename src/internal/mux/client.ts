@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Socket } from "node:net"
 import { type Connection, ConnectionLost, failure, TransportError } from "../../Transport.ts"
+import type { Use } from "../idle.ts"
 import { Flag, headSize, maxPing, readFailure, readU32, Type } from "./frames.ts"
 import * as Reader from "./reader.ts"
 import * as Streaming from "./streaming.ts"
@@ -17,11 +18,7 @@ import * as Wire from "./wire.ts"
 
 export type Options = Wire.Options
 
-export interface Client extends Connection {
-  /** How many calls are under way. */
-  readonly pending: () => number
-  /** How many calls there have been. */
-  readonly total: () => number
+export interface Client extends Connection, Use {
   /** Ends the connection. Calls under way fail. */
   readonly close: Effect.Effect<void>
 }

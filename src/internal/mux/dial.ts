@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
+import * as Idle from "../idle.ts"
 import * as Handshakes from "../tls/handshakes.ts"
 import type { Connect } from "../tls/secure.ts"
 import * as Client from "./client.ts"
@@ -34,7 +35,7 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
       (client) => client.close,
       { interruptible: true }
     )
-    yield* Effect.forkScoped(closeWhenIdle(client, options.idleTimeout))
+    yield* Effect.forkScoped(Effect.andThen(Idle.after(client, options.idleTimeout), client.close))
     return client
   })
 
@@ -124,14 +125,3 @@ const notConnected = (url: URL, cause: Error) =>
 
 const incomplete = (url: URL) =>
   new TransportError({ reason: new Unsupported({ address: url.href, problem: "this names no host and port" }) })
-
-/** Closes a connection that nobody uses. */
-const closeWhenIdle = (client: Client.Client, idleTimeout: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    let calls = -1
-    while (client.pending() > 0 || client.total() !== calls) {
-      calls = client.total()
-      yield* Effect.sleep(idleTimeout)
-    }
-    yield* client.close
-  })

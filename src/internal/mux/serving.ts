@@ -6,8 +6,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { type Call, type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
+import { type Call, type Exchange, type Failure, type Reply } from "../../Transport.ts"
 import { defect } from "../answering.ts"
+import * as Deadline from "../deadline.ts"
 import { Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
@@ -37,10 +38,7 @@ export const start = (
     finish(() => Reception.end(reception, id, problem))
     fiber?.interruptUnsafe()
   }
-  const expiry = call.timeout === undefined ? undefined : options.wheel.add(
-    call.timeout,
-    () => refuse(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
-  )
+  const expiry = Deadline.watch(options.wheel, call, refuse)
   const write = (value: Reply) => {
     if (failed !== undefined || ended) return
     if (value instanceof Uint8Array) writer.bytes(Type.Message, 0, id, value)

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Call, Connection } from "../../Transport.ts"
+import * as Deadline from "../deadline.ts"
 import type { Entry } from "../wheel.ts"
 import { Flag, Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
@@ -68,7 +69,7 @@ const open = (
     over()
     Wire.abandon(wire, id, slot)
   }
-  entry = Wire.expiry(wire, call, (expired) => {
+  entry = Deadline.watch(wire.options.wheel, call, (expired) => {
     drop()
     inbox.last(expired)
     inbox.settle()

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type Connection, failure, type Reply, type TransportError } from "../../Transport.ts"
+import * as Deadline from "../deadline.ts"
 import type { Entry } from "../wheel.ts"
 import { Flag } from "./frames.ts"
 import type { Slot } from "./slots.ts"
@@ -28,7 +29,7 @@ export const make = (wire: Wire.Wire): Connection["unary"] => (call, message) =>
     }
     const id = Wire.take(wire, slot)
     if (id === undefined) return resume(Exit.succeed(Wire.overloaded(wire)))
-    entry = Wire.expiry(wire, call, (expired) => {
+    entry = Deadline.watch(wire.options.wheel, call, (expired) => {
       Wire.abandon(wire, id, slot)
       resume(Exit.succeed(expired))
     })

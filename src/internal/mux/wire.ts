@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
-import type { Entry, Wheel } from "../wheel.ts"
+import type { Wheel } from "../wheel.ts"
 import { Type } from "./frames.ts"
 import * as Outlet from "./outlet.ts"
 import * as Routes from "./routes.ts"
@@ -88,12 +88,6 @@ export const open = (
   flags: number,
   message: Uint8Array | undefined
 ): void => writer.open(id, flags, routes.number(call), call.timeout, Routes.headers(call), message)
-
-/** Calls `expire` when the deadline of a call has passed, if it has one. */
-export const expiry = ({ options }: Wire, call: Call, expire: (reply: Failure) => void): Entry | undefined =>
-  call.timeout === undefined ? undefined : options.wheel.add(call.timeout, () => {
-    expire(failure("DeadlineExceeded", `The deadline of ${call.service}/${call.method} has passed`))
-  })
 
 /** The reply to a call for which there is no number. */
 export const overloaded = ({ options, slots }: Wire): Failure =>
