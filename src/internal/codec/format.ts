@@ -5,6 +5,7 @@
 import * as Exit from "effect/Exit"
 import * as Codec from "../../Codec.ts"
 import * as Transforms from "../json/transforms.ts"
+import * as Coder from "./coder.ts"
 
 /** What makes a format that one. */
 export interface Options {
@@ -24,19 +25,21 @@ export interface Options {
 /** Makes a format. The coder of a schema is made once, and `Schema.Void` is the empty message. */
 export const make = (options: Options): Codec.Format => {
   const coders = new WeakMap<Codec.Wire, Codec.Coder<any>>()
-  const context: Context = {
-    options,
-    maxBytes: options.maxBytes ?? 16 * 1024 * 1024,
-    encodeFailed: (problem) => Codec.fail("EncodeFailed", options.contentType, problem),
-    decodeFailed: (problem) => Codec.fail("DecodeFailed", options.contentType, problem)
-  }
+  const maxBytes = options.maxBytes ?? 16 * 1024 * 1024
+  const makeCoder = (schema: Codec.Wire) =>
+    Coder.make({
+      ...options,
+      maxBytes,
+      transforms: Transforms.make(options.codec(schema)),
+      explain: (error, fail) => fail(String(error))
+    })
   return {
     contentType: options.contentType,
     coder: (schema) => {
       const known = coders.get(schema)
       if (known !== undefined) return known
       const isVoid = schema.ast._tag === "Void" && schema.ast.encoding === undefined
-      const coder = isVoid ? makeNothing(context) : makeCoder(context, options.codec(schema))
+      const coder = isVoid ? makeNothing(options, maxBytes) : makeCoder(schema)
       coders.set(schema, coder)
       return coder
     }
@@ -45,51 +48,14 @@ export const make = (options: Options): Codec.Format => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-interface Context {
-  readonly options: Options
-  readonly maxBytes: number
-  readonly encodeFailed: Transforms.Fail
-  readonly decodeFailed: Transforms.Fail
-}
-
-const makeCoder = (
-  { decodeFailed, encodeFailed, maxBytes, options: { read, write } }: Context,
-  codec: Codec.Wire
-): Codec.Coder<any> => {
-  const { decode, encode } = Transforms.make(codec)
-  return {
-    encode: (value) => {
-      const plain = encode(value)
-      if (plain._tag === "Failure") return Transforms.refuse(plain.cause, encodeFailed)
-      let bytes: Uint8Array
-      try {
-        bytes = write(plain.value)
-      } catch (error) {
-        return encodeFailed(String(error))
-      }
-      return bytes.length > maxBytes ? encodeFailed(tooLong(bytes, maxBytes)) : Exit.succeed(bytes)
-    },
-    decode: (bytes) => {
-      if (bytes.length > maxBytes) return decodeFailed(tooLong(bytes, maxBytes))
-      let plain: unknown
-      try {
-        plain = read(bytes)
-      } catch (error) {
-        return decodeFailed(String(error))
-      }
-      const value = decode(plain)
-      return value._tag === "Success" ? value as Exit.Success<any> : Transforms.refuse(value.cause, decodeFailed)
-    }
-  }
-}
-
-const makeNothing = ({ decodeFailed, maxBytes, options: { isNothing } }: Context): Codec.Coder<void> => {
+const makeNothing = ({ contentType, isNothing }: Options, maxBytes: number): Codec.Coder<void> => {
   const nothing = Exit.succeed(new Uint8Array(0))
+  const decodeFailed = (problem: string) => Codec.fail("DecodeFailed", contentType, problem)
   return {
     encode: () => nothing,
     decode: (bytes) => {
       if (bytes.length === 0) return Exit.void
-      if (bytes.length > maxBytes) return decodeFailed(tooLong(bytes, maxBytes))
+      if (bytes.length > maxBytes) return decodeFailed(Coder.tooLong(bytes, maxBytes))
       try {
         return isNothing?.(bytes) === true ? Exit.void : decodeFailed("Expected an empty message")
       } catch (error) {
@@ -98,6 +64,3 @@ const makeNothing = ({ decodeFailed, maxBytes, options: { isNothing } }: Context
     }
   }
 }
-
-const tooLong = (bytes: Uint8Array, maxBytes: number): string =>
-  `The message has ${bytes.length} bytes, ${maxBytes} are allowed`

@@ -5,8 +5,9 @@ import * as Exit from "effect/Exit"
 import * as Jit from "effect/schema/SchemaJITCompiler"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
-import { type Coder, fail, type Wire } from "../../Codec.ts"
-import * as Transforms from "../json/transforms.ts"
+import type { Coder, Wire } from "../../Codec.ts"
+import * as Parts from "../codec/coder.ts"
+import type * as Transforms from "../json/transforms.ts"
 import { compile } from "./compile.ts"
 import { makeFile, toRoot } from "./mapping.ts"
 import { isPlain, isSure, toPlain } from "./plain.ts"
@@ -24,34 +25,7 @@ export interface Limits {
 export const makeCoder = <S extends Wire>(schema: S, limits: Limits): Coder<S["Type"]> => {
   const { contentType, maxBytes, maxDepth } = limits
   const { read, write } = compile(toRoot(makeFile(), schema.ast, "Message"), maxDepth)
-  const { decode, encode } = makeTransforms(schema)
-  const encodeFailed: Transforms.Fail = (problem) => fail("EncodeFailed", contentType, problem)
-  const decodeFailed: Transforms.Fail = (problem) => fail("DecodeFailed", contentType, problem)
-  const tooLong = ({ length }: Uint8Array) => `The message has ${length} bytes, ${maxBytes} are allowed`
-  return {
-    encode: (value) => {
-      const plain = encode(value)
-      if (plain._tag === "Failure") return Transforms.refuse(plain.cause, encodeFailed)
-      let bytes: Uint8Array
-      try {
-        bytes = write(plain.value)
-      } catch (error) {
-        return broken(error, encodeFailed)
-      }
-      return bytes.length > maxBytes ? encodeFailed(tooLong(bytes)) : Exit.succeed(bytes)
-    },
-    decode: (bytes) => {
-      if (bytes.length > maxBytes) return decodeFailed(tooLong(bytes))
-      let plain: unknown
-      try {
-        plain = read(bytes)
-      } catch (error) {
-        return broken(error, decodeFailed)
-      }
-      const value = decode(plain)
-      return value._tag === "Success" ? value as Exit.Success<S["Type"]> : Transforms.refuse(value.cause, decodeFailed)
-    }
-  }
+  return Parts.make({ contentType, maxBytes, transforms: makeTransforms(schema), read, write, explain })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -86,7 +60,7 @@ const makeGuard = (codec: Wire): (value: unknown) => boolean => {
   }
 }
 
-const broken = (error: unknown, fail: Transforms.Fail): ReturnType<Transforms.Fail> => {
+const explain = (error: unknown, fail: Transforms.Fail): ReturnType<Transforms.Fail> => {
   if (!(error instanceof Broken)) return Exit.die(error)
   return fail(error.path.length === 0 ? error.problem : `${error.problem}\n  at ${show(error.path)}`)
 }
