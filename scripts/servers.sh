@@ -4,7 +4,14 @@
 set -uo pipefail
 
 # program:package
-wanted=(protoc:protobuf-compiler)
+wanted=(
+  protoc:protobuf-compiler
+  nats-server:nats-server
+  redis-server:redis-server
+  serf:serf
+  etcd:etcd-server
+  chromium:chromium
+)
 
 missing=()
 for entry in "${wanted[@]}"; do
