@@ -111,6 +111,12 @@ export const CurrentHeaders: Context.Reference<Readonly<Record<string, string>>>
   Readonly<Record<string, string>>
 >("effect-micro/Rpc/CurrentHeaders", { defaultValue: () => ({}) })
 
+/** The key of the calls made here. What a handler was called with is not passed on. */
+export const CurrentKey: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
+  "effect-micro/Rpc/CurrentKey",
+  { defaultValue: () => undefined }
+)
+
 /** Gives the calls made inside so much time, all together. An earlier deadline around it stands. */
 export const withTimeout: {
   (duration: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -136,6 +142,16 @@ export const withHeaders: {
       const inner = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
       return Effect.provideService(self, CurrentHeaders, { ...outer, ...inner })
     })
+)
+
+/** Sends the calls made inside to the instance that the key belongs to, where the selector is one that hashes. */
+export const withKey: {
+  (key: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, key: string): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, key: string): Effect.Effect<A, E, R> =>
+    Effect.provideService(self, CurrentKey, key)
 )
 
 /** A contract cannot be answered here: the port is in use, the name cannot be registered, it is answered already. */

@@ -55,10 +55,10 @@ export const next = (
 }
 
 /** Whom the next attempt may go to. */
-export const choice = (history: History | undefined): SelectOptions | undefined => {
-  if (history === undefined) return undefined
+export const choice = (history: History | undefined, key: string | undefined): SelectOptions | undefined => {
+  if (history === undefined) return key === undefined ? undefined : { key }
   const { tried, unfit } = history
-  return unfit.size === 0 ? { avoid: tried } : { avoid: tried, keep: (instance) => !unfit.has(instance.id) }
+  return unfit.size === 0 ? { avoid: tried, key } : { avoid: tried, key, keep: (instance) => !unfit.has(instance.id) }
 }
 
 /** The pause before an attempt: none before one elsewhere. */

@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Codec, CodecError } from "../../Codec.ts"
 import type { Instance } from "../../Registry.ts"
-import { CurrentDeadline, CurrentHeaders } from "../../Rpc.ts"
+import { CurrentDeadline, CurrentHeaders, CurrentKey } from "../../Rpc.ts"
 import * as RpcError from "../../RpcError.ts"
 import type { Selector, SelectorError } from "../../Selector.ts"
 import type { Call, Connection, Failure, Reply, TransportError } from "../../Transport.ts"
@@ -42,10 +42,13 @@ export interface Line {
   settles: boolean
 }
 
-/** The head of a call, and when it must have been answered, in milliseconds of the monotonic clock. */
+/** The head of a call, and what of it does not travel. */
 export interface Head {
   readonly call: Call
+  /** When the call must have been answered, in milliseconds of the monotonic clock. */
   readonly deadline: number
+  /** What a selector that hashes finds the instance by. */
+  readonly key: string | undefined
 }
 
 /** The head of a call made by this fiber. A stream has a deadline only where somebody set one. */
@@ -55,6 +58,7 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
   const deadline = set ?? start + line.road.timeout
   return {
     deadline,
+    key: fiber.getRef(CurrentKey),
     call: {
       service: line.service,
       method: line.method.endpoint,
@@ -66,9 +70,9 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
 }
 
 /** The same call as a part of a trace. */
-export const traced = ({ call, deadline }: Head, span: Tracer.AnySpan): Head => ({
-  call: { ...call, headers: { ...call.headers, traceparent: Trace.format(span) } },
-  deadline
+export const traced = (head: Head, span: Tracer.AnySpan): Head => ({
+  ...head,
+  call: { ...head.call, headers: { ...head.call.headers, traceparent: Trace.format(span) } }
 })
 
 /**
@@ -77,14 +81,14 @@ export const traced = ({ call, deadline }: Head, span: Tracer.AnySpan): Head => 
  */
 export const lend = (
   line: Line,
-  { call, deadline }: Head,
+  { call, deadline, key }: Head,
   lease: Scope.Scope,
   history: Attempts.History | undefined
 ): Effect.Effect<Instance, SelectorError | RpcError.RpcError> => {
   if (call.timeout !== undefined && call.timeout <= 0) {
     return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
   }
-  const selected = line.road.selector.select(line.service, lease, Attempts.choice(history))
+  const selected = line.road.selector.select(line.service, lease, Attempts.choice(history, key))
   if (line.known) return selected
   return Effect.tap(before(selected, call, deadline), () => {
     line.known = true
@@ -154,7 +158,7 @@ const verdict = (exit: Exit.Exit<Reply | void, Fault>): Exit.Exit<unknown, unkno
 /** Another attempt after one that failed, where there may be one. */
 export const again = <A, E>(
   line: Line,
-  { call, deadline }: Head,
+  head: Head,
   error: RpcError.RpcError,
   instance: Instance | undefined,
   history: Attempts.History | undefined,
@@ -170,7 +174,7 @@ export const again = <A, E>(
     doubted,
     moved === undefined
       ? Effect.fail(error)
-      : Effect.andThen(Attempts.wait(moved), left(call, deadline, (call) => attempt({ call, deadline }, moved)))
+      : Effect.andThen(Attempts.wait(moved), left(head, (head) => attempt(head, moved)))
   )
 }
 
@@ -195,14 +199,14 @@ export const failed = (line: Line, call: Call, reply: Failure): Effect.Effect<ne
 
 const facts = (line: Line) => ({ service: line.service, method: line.method.endpoint })
 
-/** The call with what is left of its time, if anything is. */
+/** The head of a call with what is left of its time, if anything is. */
 const left = <A, E>(
-  call: Call,
-  deadline: number,
-  use: (call: Call) => Effect.Effect<A, E>
+  head: Head,
+  use: (head: Head) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | RpcError.RpcError> =>
   Effect.withFiber<A, E | RpcError.RpcError>((fiber) => {
-    const rest = deadline - now(fiber.getRef(Clock.Clock))
+    const { call } = head
+    const rest = head.deadline - now(fiber.getRef(Clock.Clock))
     if (rest <= 0) return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
-    return use(call.timeout === undefined ? call : { ...call, timeout: rest })
+    return use(call.timeout === undefined ? head : { ...head, call: { ...call, timeout: rest } })
   })
