@@ -29,7 +29,7 @@ export const echo = exchange((_call, message) => Effect.succeed(message))
 /** Serves exchanges by name on a free port of the loopback interface. */
 export const serve = (
   exchanges: Readonly<Record<string, Exchange>>,
-  limits?: Partial<Pick<Server.Options, "maxMessage" | "maxCalls">>
+  options?: Partial<Pick<Server.Options, "maxMessage" | "maxCalls" | "cors">>
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.gen(function*() {
     const names = Object.keys(exchanges)
@@ -40,7 +40,7 @@ export const serve = (
       answer: Answering.make(yield* Effect.context<never>(), yield* Wheel.make),
       maxMessage: 4 * 1024 * 1024,
       maxCalls: 1000,
-      ...limits
+      ...options
     })
     const connections = new Set<Net.Socket>()
     const server = Http.createServer(Server.serverOptions(16 * 1024), lane.request)

@@ -12,11 +12,14 @@ export interface Options {
   readonly code?: number | undefined
   /** Asks the client to open another connection for its next request. */
   readonly close?: boolean | undefined
+  /** Headers beside its own, names and values in one list. */
+  readonly headers: ReadonlyArray<string>
 }
 
 /** Answers, with one write where the body is small. */
-export const write = (response: Http.ServerResponse, head: Head, reply: Reply, options: Options = {}): void => {
-  const headers = options.close === true ? ["Connection", "close"] : []
+export const write = (response: Http.ServerResponse, head: Head, reply: Reply, options: Options): void => {
+  const headers = [...options.headers]
+  if (options.close === true) headers.push("Connection", "close")
   response.sendDate = false
   if (head.form._tag === "GoMicro") {
     const body = isFailure(reply) ? reply.body : reply
@@ -32,6 +35,13 @@ export const write = (response: Http.ServerResponse, head: Head, reply: Reply, o
   if (code === 405) headers.push("Allow", "POST")
   if (reply.status === "Error") return end(response, code, headers, type, reply.body)
   end(response, code, headers, "application/json", explanation(reply))
+}
+
+/** Answers with headers alone. */
+export const alone = (response: Http.ServerResponse, code: number, headers: ReadonlyArray<string>): void => {
+  response.sendDate = false
+  response.writeHead(code, [...headers])
+  response.end()
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import type { Call, Failure } from "../../Transport.ts"
 import { failure } from "../../Transport.ts"
 import * as Accept from "../rpc/accept.ts"
 import type { Noted } from "../rpc/accept.ts"
+import type { Visitor } from "./cors.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as HeaderText from "./headerText.ts"
 import * as Metadata from "./metadata.ts"
@@ -29,6 +30,8 @@ export interface Head {
   readonly refusal: Refusal | undefined
   /** How long the body says that it is. */
   readonly length: number | undefined
+  /** The page that it comes from, if it does. */
+  readonly visitor: Visitor
 }
 
 /** A request that is not a call. */
@@ -85,7 +88,8 @@ const fromHeaders = (method: string, control: Metadata.Parted["control"], header
   refusal: (control["micro-stream"] ?? control["x-micro-stream"]) === undefined
     ? undefined
     : refuse(404, "Unimplemented", "rpc: streams of Go Micro over HTTP/1.1 are not served here"),
-  length: contentLength(control)
+  length: contentLength(control),
+  visitor: { headers, host: control.host }
 })
 
 const fromPath = (
@@ -114,7 +118,8 @@ const fromPath = (
       : request.method !== "POST"
       ? refuse(405, "Unimplemented", "A call is a POST")
       : undefined,
-    length: contentLength(control)
+    length: contentLength(control),
+    visitor: { headers, host: control.host }
   }
 }
 

@@ -11,6 +11,7 @@ import type { Exchange, Reply } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import * as Write from "./answer.ts"
 import * as Body from "./body.ts"
+import * as Cors from "./cors.ts"
 import * as Head from "./head.ts"
 
 /** Who answers the calls of a service. */
@@ -33,6 +34,8 @@ export interface Options {
   readonly maxMessage: number
   /** Calls under way, over all connections. One that waits its turn in a pipeline counts. */
   readonly maxCalls: number
+  /** Which pages may call. None of another origin by default. */
+  readonly cors?: Cors.Cors | undefined
 }
 
 /** The lane. */
@@ -65,13 +68,19 @@ export const serverOptions = (maxHeaders: number) =>
 
 /** Makes the lane. */
 export const make = (options: Options): Server => {
-  const { maxCalls, maxMessage } = options
+  const { cors = Cors.none, maxCalls, maxMessage } = options
   const tooLarge = Head.refuse(413, "Malformed", `The message is over the limit of ${maxMessage} bytes`)
   const overloaded = Head.refuse(429, "Overloaded", `${maxCalls} calls are under way here`)
   const calls: Calls = { running: new Set(), bySocket: new WeakMap(), leaving: false }
 
-  const admit = ({ call, refusal }: Head.Head, body: Uint8Array | undefined): Listener | Head.Refusal => {
+  const admit = (
+    { call, form, refusal, visitor }: Head.Head,
+    body: Uint8Array | undefined
+  ): Listener | Head.Refusal => {
     if (body === undefined) return tooLarge
+    // The headers of Go Micro are none that a browser sends without asking first.
+    const problem = form._tag === "Path" ? cors.problemOf(visitor) : undefined
+    if (problem !== undefined) return Head.refuse(403, "Malformed", problem)
     if (refusal !== undefined) return refusal
     if (calls.leaving) return shuttingDown
     if (calls.running.size >= maxCalls) return overloaded
@@ -81,9 +90,14 @@ export const make = (options: Options): Server => {
     request: (request, response) => {
       const head = Head.read(request)
       Body.read(request, head.length, maxMessage, (body) => {
+        const { visitor } = head
+        if (Cors.isPreflight(request.method, visitor) && cors.problemOf(visitor) === undefined) {
+          return Write.alone(response, 204, cors.preflight(visitor))
+        }
         const admitted = admit(head, body)
         if ("exchange" in admitted) return begin(options, calls, response, head, admitted, body!)
-        Write.write(response, head, admitted.failure, { code: admitted.code, close: calls.leaving })
+        const { code, failure } = admitted
+        Write.write(response, head, failure, { code, close: calls.leaving, headers: cors.headers(visitor) })
       })
     },
     leave: () => {
@@ -125,7 +139,7 @@ const unknown = (service: string, method: string, services: ReadonlyArray<string
   )
 
 const begin = (
-  { answer, find }: Options,
+  { answer, cors = Cors.none, find }: Options,
   calls: Calls,
   response: Http.ServerResponse,
   head: Head.Head,
@@ -135,9 +149,9 @@ const begin = (
   const socket = response.req.socket
   const call = head.call.service === to.service ? head.call : { ...head.call, service: to.service }
   const fiber = answer(to.exchange, call, body, (reply) => {
-    if (reply !== undefined) Write.write(response, head, reply, { close: calls.leaving })
     // Nobody knows how far the handler came, and any answer would claim to.
-    else socket.destroy()
+    if (reply === undefined) socket.destroy()
+    else Write.write(response, head, reply, { close: calls.leaving, headers: cors.headers(head.visitor) })
   })
   if (fiber === undefined) return
   hold(calls, socket, to.service, fiber)
