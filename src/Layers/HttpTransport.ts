@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Answering from "../internal/answering.ts"
 import * as Hosts from "../internal/hosts.ts"
 import * as Plain from "../internal/http/client.ts"
+import * as Cors from "../internal/http/cors.ts"
 import * as Port from "../internal/http/port.ts"
 import * as Mux from "../internal/mux/dial.ts"
 import type * as Tls from "../internal/tls/options.ts"
@@ -28,6 +29,9 @@ import { CannotListen, NotConnected, Transport, TransportError, Unsupported } fr
 
 /** What TLS takes: certificates, whom to trust, and how often to look for new ones. */
 export type TlsOptions = Tls.Options
+
+/** Which pages may call. */
+export type CorsOptions = Cors.Options
 
 export interface Options {
   /** Interface to listen on. Default all of them: `0.0.0.0`. */
@@ -48,6 +52,8 @@ export interface Options {
   readonly connectTimeout?: Duration.Input | undefined
   /** How long a connection may be without a call. Default 60 seconds. */
   readonly idleTimeout?: Duration.Input | undefined
+  /** Which pages of other origins may call. Default none. Options that make no sense are a defect. */
+  readonly cors?: Cors.Options | undefined
   /** Certificates. Default none: the port speaks in the clear, and `micros:` and `https:` trust whom Node trusts. */
   readonly tls?: Tls.Options | undefined
 }
@@ -59,6 +65,7 @@ export const make = Effect.fnUntraced(function*(
   const context = yield* Effect.context<never>()
   const wheel = yield* Wheel.make
   const answer = Answering.make(context, wheel)
+  const cors = options?.cors === undefined ? undefined : Cors.make(options.cors)
   const shared = {
     wheel,
     maxMessage: options?.maxMessage ?? 4 * 1024 * 1024,
@@ -73,7 +80,8 @@ export const make = Effect.fnUntraced(function*(
       port: options?.port ?? 0,
       maxConnections: options?.maxConnections ?? 10_000,
       answer,
-      context
+      context,
+      cors
     })
   })
   const connect = connecting(RcRef.get(secure), {

@@ -1,7 +1,9 @@
 /** Pages of other origins: what their browsers are told, and who is refused before a handler runs. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Cors from "../../src/internal/http/cors.ts"
+import * as HttpTransport from "../../src/Layers/HttpTransport.ts"
 import { failure } from "../../src/Transport.ts"
 import type { Raw } from "./sockets.ts"
 import { dial, echo, exchange, serve } from "./sockets.ts"
@@ -156,6 +158,17 @@ describe("a port with cors", () => {
       assert.notInclude(public_.join(), "Credentials")
     }))
 
+  it.live("is a transport with the option of that name", () =>
+    Effect.gen(function*() {
+      const transport = yield* HttpTransport.make({ host: "127.0.0.1", cors: { origins: [shop] } })
+      const client = yield* dial(Number(new URL(yield* transport.listen("orders", echo)).port))
+      const answers = [yield* ask(client, preflight(shop)), yield* ask(client, preflight(evil))]
+      assert.deepStrictEqual(answers.map((answer) => head(answer)[0]), [
+        "HTTP/1.1 204 No Content",
+        "HTTP/1.1 403 Forbidden"
+      ])
+    }))
+
   it.live("answers a page by the headers of Go Micro, too", () =>
     Effect.gen(function*() {
       const { port } = yield* serve({ orders: echo }, { cors })
@@ -193,6 +206,12 @@ describe("options of cors that make no sense", () => {
   it.each(cases)("%j are refused when the port is made", (options, why) => {
     assert.throws(() => Cors.make(options), RangeError, why)
   })
+
+  it.live("are a defect of the layer, and not of its first call", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(HttpTransport.make({ cors: { origins: ["null"] } }))
+      assert.isTrue(exit._tag === "Failure" && Cause.hasDies(exit.cause))
+    }))
 
   it("do not include the origins of apps", () => {
     Cors.make({ origins: ["capacitor://localhost", "chrome-extension://abcdefgh"] })

@@ -15,6 +15,7 @@ import * as Handshake from "../mux/handshake.ts"
 import * as Mux from "../mux/server.ts"
 import type { Listen } from "../tls/secure.ts"
 import type { Wheel } from "../wheel.ts"
+import type { Cors } from "./cors.ts"
 import * as Intake from "./intake.ts"
 import * as Plain from "./server.ts"
 
@@ -28,6 +29,8 @@ export interface Options {
   readonly answer: Answer
   readonly wheel: Wheel
   readonly context: Context.Context<never>
+  /** Which pages may call. */
+  readonly cors?: Cors | undefined
   /** Makes the server, where connections are to be safe. */
   readonly secure?: Listen | undefined
 }
@@ -52,7 +55,8 @@ export const open = Effect.fnUntraced(function*(
     services: () => [...listeners.keys()],
     answer: options.answer,
     maxMessage: options.maxMessage,
-    maxCalls: options.maxCalls
+    maxCalls: options.maxCalls,
+    cors: options.cors
   })
   const intake = Intake.make(plain, options.maxHeaders)
   const grpc = Grpc.make({
