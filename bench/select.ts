@@ -34,7 +34,8 @@ const layers = {
   PeakEwmaSelector: PeakEwmaSelectorLive,
   WeightedSelector: WeightedSelectorLive,
   HashSelector: HashSelectorLive,
-  "EjectingSelector, of RandomSelector": Layer.provide(EjectingSelectorLive, RandomSelectorLive)
+  "EjectingSelector, of RandomSelector": Layer.provide(EjectingSelectorLive, RandomSelectorLive),
+  "EjectingSelector, of PeakEwmaSelector": Layer.provide(EjectingSelectorLive, PeakEwmaSelectorLive)
 }
 
 const keys = Array.from({ length: 1024 }, (_, index) => `customer/${index}`)

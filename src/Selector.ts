@@ -4,7 +4,6 @@
  * A selector lends an instance for a scope, and the exit that the scope closes with is the feedback: a strategy that
  * counts what is in flight, or remembers who failed, needs no other signal and nobody can forget to give it.
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -35,26 +34,6 @@ export class Selector extends Context.Service<Selector, {
     options?: SelectOptions
   ) => Effect.Effect<Instance, SelectorError>
 }>()("effect-micro/Selector") {}
-
-/**
- * Picks one of the candidates.
- *
- * **Details**
- *
- * The effect is run once for each service; its state lives in what it returns. A strategy that counts the calls of an
- * instance adds a finalizer to the scope of the lease, and reads there how the call went.
- *
- * `list` has all that are registered, candidates or not, and is the same array until that changes: a strategy that
- * remembers something of each instance learns from it who is new and who has gone.
- */
-export type Strategy = Effect.Effect<
-  (
-    candidates: NonEmptyReadonlyArray<Instance>,
-    lease: Scope.Scope,
-    key: string | undefined,
-    list: ReadonlyArray<Instance>
-  ) => Effect.Effect<Instance>
->
 
 /**
  * Lets only some instances be candidates: a layer that needs what it gives.

@@ -254,6 +254,7 @@ describe("EjectingSelector", () => {
       Effect.gen(function*() {
         yield* four(registry)
         yield* calls("a", refused)
+        assert.deepStrictEqual(yield* taking(), ["b", "c", "d"])
         yield* registry.tell(instance("a"))
         const lent = yield* lend()
         assert.strictEqual(lent.id, "a")

@@ -8,11 +8,9 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Loan from "../internal/selection/loan.ts"
 import * as Ward from "../internal/selection/ward.ts"
 import { now } from "../internal/wheel.ts"
@@ -46,9 +44,9 @@ export const make = (options?: Options): Effect.Effect<Selector["Service"], neve
         Effect.withFiber((fiber) => {
           const ward = wards.get(service) ?? Ward.make()
           wards.set(service, ward)
-          const choice: Choice = { selector, service, ward, rules, lease, options, fiber }
-          const id = ward.out.size === 0 ? undefined : Ward.onTrial(ward, now(fiber.getRef(Clock.Clock)))
-          return id === undefined || options?.avoid?.has(id) === true ? among(choice) : trial(choice, id)
+          const clock = fiber.getRef(Clock.Clock)
+          const choice = { selector, service, ward, rules, lease, options, clock, random: fiber.getRef(Random.Random) }
+          return Ward.isDue(ward) ? Effect.flatMap(judge(choice), () => choose(choice)) : choose(choice)
         })
     })
   })
@@ -89,19 +87,27 @@ interface Choice {
   readonly rules: Ward.Rules
   readonly lease: Scope.Scope
   readonly options: SelectOptions | undefined
-  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly clock: Clock.Clock
+  readonly random: (typeof Random.Random)["Service"]
 }
 
 type Selected = Effect.Effect<Instance, SelectorError>
+
+const choose = (choice: Choice): Selected => {
+  const { clock, lease, options, selector, service, ward } = choice
+  if (ward.out.size === 0) {
+    return Effect.map(selector.select(service, lease, options), (instance) => lend(choice, instance, false))
+  }
+  const id = Ward.onTrial(ward, now(clock))
+  return id === undefined || options?.avoid?.has(id) === true ? among(choice) : trial(choice, id)
+}
 
 /** Someone who is not out, if there is anyone. */
 const among = (choice: Choice): Selected => {
   const { lease, options, selector, service, ward: { out } } = choice
   const avoid = options?.avoid
-  const narrowed = out.size === 0
-    ? options
-    : { ...options, avoid: avoid === undefined || avoid.size === 0 ? out : new Set([...out, ...avoid]) }
-  return Effect.flatMap(selector.select(service, lease, narrowed), (instance) => lend(choice, instance, false))
+  const narrowed = { ...options, avoid: avoid === undefined || avoid.size === 0 ? out : new Set([...out, ...avoid]) }
+  return Effect.map(selector.select(service, lease, narrowed), (instance) => lend(choice, instance, false))
 }
 
 /** Someone who was out, if it is eligible for this call. */
@@ -110,7 +116,7 @@ const trial = (choice: Choice, id: string): Selected => {
   const asked = options?.keep
   const keep = (instance: Instance): boolean => instance.id === id && (asked === undefined || asked(instance))
   return Effect.matchEffect(selector.select(service, lease, { ...options, keep }), {
-    onSuccess: (instance) => lend(choice, instance, true),
+    onSuccess: (instance) => Effect.succeed(lend(choice, instance, true)),
     onFailure: () => {
       if (asked === undefined) Ward.forget(ward, id)
       return among(choice)
@@ -119,53 +125,29 @@ const trial = (choice: Choice, id: string): Selected => {
 }
 
 /** Lends an instance, and learns how the call went. */
-const lend = (choice: Choice, instance: Instance, isTrial: boolean): Effect.Effect<Instance> => {
-  const { fiber, lease, rules, ward } = choice
+const lend = ({ clock, lease, random, rules, ward }: Choice, instance: Instance, isTrial: boolean): Instance => {
   const { id } = instance
-  const clock = fiber.getRef(Clock.Clock)
-  let wasOut = false
-  return Loan.lend(instance, lease, {
-    begin: () => {
-      wasOut = ward.out.has(id)
-      if (isTrial) Ward.tried(ward, id, now(clock), rules)
-    },
-    end: (exit) => {
-      const time = now(clock)
-      if (!wasOut) return learn(choice, id, exit, time)
-      if (exit._tag === "Success") Ward.takeBack(ward, id, time)
-      else if (isTrial) Ward.extend(ward, id, time, lot(choice), rules)
-      return Effect.void
-    }
+  const wasOut = ward.out.has(id)
+  const isOpen = Loan.onEnd(lease, clock, (exit, time) => {
+    if (!wasOut) {
+      // Where it is out by now, others have said the same before.
+      if (!ward.out.has(id)) Ward.note(ward, id, exit, time, rules)
+    } else if (exit._tag === "Success") Ward.takeBack(ward, id, time)
+    else if (isTrial) Ward.extend(ward, id, time, random.nextDoubleUnsafe(), rules)
   })
+  if (isTrial && isOpen) Ward.tried(ward, id, now(clock), rules)
+  return instance
 }
 
-/** Takes in how a call went to an instance that was not out when it began. */
-const learn = (
-  choice: Choice,
-  id: string,
-  exit: Exit.Exit<unknown, unknown>,
-  time: number
-): Effect.Effect<void> => {
-  const { rules, ward } = choice
-  // Others have said the same before.
-  if (ward.out.has(id)) return Effect.void
-  if (Ward.note(ward, id, exit, time, rules)) {
-    return Effect.map(rollCall(choice), (present) => Ward.eject(ward, id, present, time, lot(choice), rules))
+/** Puts out those that should be, before the next choice: who is present, a choice that takes nobody has looked at. */
+const judge = ({ lease, random, rules, selector, service, ward }: Choice): Effect.Effect<void> => {
+  const present = new Set<string>()
+  const keep = ({ id }: Instance): boolean => {
+    present.add(id)
+    return false
   }
-  return ward.healths.size > ward.most
-    ? Effect.map(rollCall(choice), (present) => Ward.retain(ward, present))
-    : Effect.void
+  return Effect.map(
+    Effect.ignore(selector.select(service, lease, { keep })),
+    () => Ward.judge(ward, present, () => random.nextDoubleUnsafe(), rules)
+  )
 }
-
-const lot = ({ fiber }: Choice): number => fiber.getRef(Random.Random).nextDoubleUnsafe()
-
-/** Who is there: all that a choice which takes nobody has looked at. */
-const rollCall = ({ selector, service }: Choice): Effect.Effect<ReadonlySet<string>> =>
-  Effect.suspend(() => {
-    const present = new Set<string>()
-    const keep = ({ id }: Instance): boolean => {
-      present.add(id)
-      return false
-    }
-    return Effect.as(Effect.ignore(selector.select(service, Scope.makeUnsafe(), { keep })), present)
-  })

@@ -6,13 +6,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
 import * as InFlight from "../internal/selection/inFlight.ts"
 import * as Lots from "../internal/selection/lots.ts"
 import * as Ring from "../internal/selection/ring.ts"
+import type { Strategy } from "../internal/selection/strategy.ts"
 import type { Instance, Registry } from "../Registry.ts"
-import type { Selector, Strategy } from "../Selector.ts"
+import type { Selector } from "../Selector.ts"
 
 /** How far keys are followed. */
 export interface Options {
@@ -24,7 +24,7 @@ export interface Options {
 }
 
 /** The candidate that is nearest to the key and has room. */
-export const strategy = (options?: Options): Strategy => {
+const strategy = (options?: Options): Strategy => {
   const slack = Math.max(0, options?.slack ?? 0.25)
   return Effect.sync(() => {
     const inFlight = InFlight.make()
@@ -36,16 +36,18 @@ export const strategy = (options?: Options): Strategy => {
       rings.set(candidates, ring)
       return ring
     }
-    return (candidates, lease, key) =>
-      Effect.withFiber((fiber) => {
+    return {
+      pick: (choice) => {
+        const { candidates, key, random } = choice
         const share = (inFlight.total() + 1) / candidates.length
         const bound = Math.ceil(share * (1 + slack))
         // Somebody always has room: if all were at their bound, they had more in flight than there is.
         const instance = key === undefined
           ? undefined
           : Ring.find(ringOf(candidates), key, (instance) => inFlight.of(instance) < bound)
-        return inFlight.lend(instance ?? Lots.any(candidates, fiber.getRef(Random.Random)), lease)
-      })
+        return inFlight.lend(instance ?? Lots.any(candidates, random), choice)
+      }
+    }
   })
 }
 

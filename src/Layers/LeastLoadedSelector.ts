@@ -7,20 +7,19 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
 import * as InFlight from "../internal/selection/inFlight.ts"
 import * as Lots from "../internal/selection/lots.ts"
+import type { Strategy } from "../internal/selection/strategy.ts"
 import type { Registry } from "../Registry.ts"
-import type { Selector, Strategy } from "../Selector.ts"
+import type { Selector } from "../Selector.ts"
 
 /** Of two candidates, the one with fewer calls in flight. */
-export const strategy: Strategy = Effect.sync(() => {
+const strategy: Strategy = Effect.sync(() => {
   const inFlight = InFlight.make()
-  return (candidates, lease) =>
-    Effect.withFiber((fiber) =>
-      inFlight.lend(Lots.lesserOfTwo(candidates, fiber.getRef(Random.Random), inFlight.of), lease)
-    )
+  return {
+    pick: (choice) => inFlight.lend(Lots.lesserOfTwo(choice.candidates, choice.random, inFlight.of), choice)
+  }
 })
 
 /** Selects the one with fewer calls in flight of two instances, drawn by the caller's `Random`. */

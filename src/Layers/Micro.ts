@@ -1,7 +1,7 @@
 /**
  * Everything that a service needs, in one layer: the defaults, each replaceable by another layer of its tag.
  *
- * Instances find each other over multicast DNS, calls go to any of them at random, as JSON, over HTTP on one port, and so
+ * Instances find each other over multicast DNS, calls go to the one that answers soonest, as JSON, over HTTP on one port, and so
  * do events. The parts are shared: services, clients and the broker of one program use one registry and one port.
  */
 import * as Layer from "effect/Layer"
@@ -11,12 +11,13 @@ import type { Registry } from "../Registry.ts"
 import type { Rpc } from "../Rpc.ts"
 import type { Selector } from "../Selector.ts"
 import type { Transport } from "../Transport.ts"
+import { EjectingSelectorLive } from "./EjectingSelector.ts"
 import { HttpBrokerLive } from "./HttpBroker.ts"
 import { HttpTransportLive } from "./HttpTransport.ts"
 import { JsonCodecLive } from "./JsonCodec.ts"
 import { MdnsRegistryLive } from "./MdnsRegistry.ts"
 import { NetworkRpcLive } from "./NetworkRpc.ts"
-import { RandomSelectorLive } from "./RandomSelector.ts"
+import { PeakEwmaSelectorLive } from "./PeakEwmaSelector.ts"
 
 // Erased: errors and needs are whatever the layers that are given have; `layer` has them in its type.
 /** Layers to use instead of the defaults. Each may need what stands above it, and anything from outside. */
@@ -27,7 +28,7 @@ export interface Parts {
   readonly codec?: Layer.Layer<Codec, any, any> | undefined
   /** Default `HttpTransportLive`. */
   readonly transport?: Layer.Layer<Transport, any, any> | undefined
-  /** Default `RandomSelectorLive`. May need the three above. */
+  /** Default `PeakEwmaSelectorLive` under `EjectingSelectorLive`. May need the three above. */
   readonly selector?: Layer.Layer<Selector, any, any> | undefined
   /** Default `HttpBrokerLive`. May need the four above. */
   readonly broker?: Layer.Layer<Broker, any, any> | undefined
@@ -65,14 +66,17 @@ export const layer = <const P extends Parts = {}>(parts?: P): Layer.Layer<Micro,
     parts?.codec ?? JsonCodecLive,
     parts?.transport ?? HttpTransportLive
   )
-  const choosing = Layer.provideMerge(parts?.selector ?? RandomSelectorLive, ground)
+  const choosing = Layer.provideMerge(parts?.selector ?? DefaultSelector, ground)
   return Layer.merge(parts?.rpc ?? NetworkRpcLive, parts?.broker ?? HttpBrokerLive).pipe(Layer.provideMerge(choosing))
 }
 
-/** Multicast DNS, random choice, JSON, and HTTP for calls and events. */
+/** Multicast DNS, whoever is expected to answer soonest and does not fail, JSON, and HTTP for calls and events. */
 export const MicroLive: Layer.Layer<Micro> = layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** The one that is expected to answer soonest, of those that do not fail. */
+const DefaultSelector = Layer.provide(EjectingSelectorLive, PeakEwmaSelectorLive)
 
 /** What the others stand on. */
 type Ground = Registry | Codec | Transport

@@ -5,19 +5,18 @@
  * at once and fast ones slowly; a failure counts as a call of five seconds, so that whoever fails fast does not look fast;
  * and whoever hangs is as slow as it has been silent. It knows only what this process has seen.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
 import * as Loan from "../internal/selection/loan.ts"
 import * as Lots from "../internal/selection/lots.ts"
 import * as Members from "../internal/selection/members.ts"
 import * as Peak from "../internal/selection/peak.ts"
+import type { Choice, Strategy } from "../internal/selection/strategy.ts"
 import { now } from "../internal/wheel.ts"
 import type { Instance, Registry } from "../Registry.ts"
-import type { Selector, Strategy } from "../Selector.ts"
+import type { Selector } from "../Selector.ts"
 
 /** How an instance is judged. */
 export interface Options {
@@ -33,7 +32,7 @@ export interface Options {
 }
 
 /** Of two candidates, the one where a call is expected to take less. */
-export const strategy = (options?: Options): Strategy => {
+const strategy = (options?: Options): Strategy => {
   const rates: Peak.Rates = {
     decay: Math.max(1, Duration.toMillis(options?.decay ?? "10 seconds")),
     penalty: Duration.toMillis(options?.penalty ?? "5 seconds"),
@@ -41,11 +40,10 @@ export const strategy = (options?: Options): Strategy => {
   }
   return Effect.sync(() => {
     const fleet: Fleet = { peaks: Members.make(), typical: 0, rates }
-    return (candidates, lease, _, list) =>
-      Effect.withFiber((fiber) => {
-        const clock = fiber.getRef(Clock.Clock)
-        const random = fiber.getRef(Random.Random)
-        const time = now(clock)
+    return {
+      pick: (choice) => {
+        const { candidates, list, random } = choice
+        const time = now(choice.clock)
         // The instances of the first list may have run for days: nobody among them is new.
         fleet.peaks.follow(list, (isFirstList) => Peak.make(isFirstList ? time - rates.slowStart : time))
         const cost = (instance: Instance): number => {
@@ -55,8 +53,10 @@ export const strategy = (options?: Options): Strategy => {
           return isHeldBack ? Infinity : Peak.cost(peak, fleet.typical, time, rates)
         }
         const instance = Lots.lesserOfTwo(candidates, random, cost)
-        return Loan.lend(instance, lease, timed(fleet, fleet.peaks.of(instance), clock))
-      })
+        begin(fleet, fleet.peaks.of(instance), time, choice)
+        return instance
+      }
+    }
   })
 }
 
@@ -85,20 +85,12 @@ interface Fleet {
   readonly rates: Peak.Rates
 }
 
-/** A call that is timed. */
-const timed = (fleet: Fleet, peak: Peak.Peak, clock: Clock.Clock): Loan.Loan => {
-  let start = 0
-  return {
-    begin: () => {
-      start = now(clock)
-      Peak.begin(peak, start, fleet.rates)
-    },
-    end: (exit) => {
-      const end = now(clock)
-      const failed = exit._tag === "Failure"
-      Peak.end(peak, end - start, failed, end, fleet.rates)
-      if (!failed) fleet.typical += (end - start - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
-      return Effect.void
-    }
-  }
+/** A call begins, and is timed. */
+const begin = (fleet: Fleet, peak: Peak.Peak, start: number, { clock, lease }: Choice): void => {
+  const isOpen = Loan.onEnd(lease, clock, (exit, end) => {
+    const failed = exit._tag === "Failure"
+    Peak.end(peak, end - start, failed, end, fleet.rates)
+    if (!failed) fleet.typical += (end - start - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
+  })
+  if (isOpen) Peak.begin(peak, start, fleet.rates)
 }

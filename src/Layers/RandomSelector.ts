@@ -6,16 +6,14 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
 import * as Lots from "../internal/selection/lots.ts"
+import type { Strategy } from "../internal/selection/strategy.ts"
 import type { Registry } from "../Registry.ts"
-import type { Selector, Strategy } from "../Selector.ts"
+import type { Selector } from "../Selector.ts"
 
 /** Each candidate is as likely as the next. */
-export const strategy: Strategy = Effect.succeed((candidates) =>
-  Effect.withFiber((fiber) => Effect.succeed(Lots.any(candidates, fiber.getRef(Random.Random))))
-)
+const strategy: Strategy = Effect.succeed({ pick: ({ candidates, random }) => Lots.any(candidates, random) })
 
 /** Selects at random, by the caller's `Random`: with a seed, the same choices again. */
 export const layer: Layer.Layer<Selector, never, Registry> = Selection.layer(strategy)

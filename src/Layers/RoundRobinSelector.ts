@@ -8,20 +8,22 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
+import type { Strategy } from "../internal/selection/strategy.ts"
 import type { Instance, Registry } from "../Registry.ts"
-import type { Selector, Strategy } from "../Selector.ts"
+import type { Selector } from "../Selector.ts"
 
 /** The candidate whose id follows that of the last one; the first one is drawn by lot. */
-export const strategy: Strategy = Effect.map(Random.next, (share) => {
+const strategy: Strategy = Effect.map(Random.next, (share) => {
   // An id and not a position: who comes, goes or is left out moves nobody else's turn.
   let last: string | undefined
-  return (candidates) =>
-    Effect.sync(() => {
+  return {
+    pick: ({ candidates }) => {
       const next = last === undefined ? Math.floor(share * candidates.length) : following(candidates, last)
       const instance = candidates[next]!
       last = instance.id
       return instance
-    })
+    }
+  }
 })
 
 /** Selects each instance of a service in turn. */

@@ -8,8 +8,9 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Selection from "../internal/selection.ts"
+import type { Strategy } from "../internal/selection/strategy.ts"
 import type { Instance, Registry } from "../Registry.ts"
-import type { Selector, Strategy } from "../Selector.ts"
+import type { Selector } from "../Selector.ts"
 
 /**
  * The weight of an instance, from 0 to a million.
@@ -27,16 +28,17 @@ export const weightOf = ({ metadata }: Instance): number => {
 }
 
 /** The candidate whose part of the whole the turn has come to; the first turn is drawn by lot. */
-export const strategy: Strategy = Effect.map(Random.next, (start) => {
+const strategy: Strategy = Effect.map(Random.next, (start) => {
   let turn = start
   const known = new WeakMap<ReadonlyArray<Instance>, Float64Array>()
-  return (candidates) =>
-    Effect.sync(() => {
+  return {
+    pick: ({ candidates }) => {
       let ends = known.get(candidates)
       if (ends === undefined) known.set(candidates, ends = endsOf(candidates))
       turn = (turn + goldenSection) % 1
       return candidates[following(ends, turn * ends.at(-1)!)]!
-    })
+    }
+  }
 })
 
 /** Selects by weight. */

@@ -6,40 +6,44 @@
  * awaited.
  */
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { type Instance, Registry } from "../Registry.ts"
-import { NoInstance, RegistryFailed, type SelectOptions, Selector, SelectorError, type Strategy } from "../Selector.ts"
+import { NoInstance, RegistryFailed, type SelectOptions, Selector, SelectorError } from "../Selector.ts"
 import * as Listings from "./listings.ts"
+import type { Picker, Strategy } from "./selection/strategy.ts"
 
 /** Selects by a strategy. */
 export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], never, Registry | Scope.Scope> =>
   Effect.gen(function*() {
     const registry = yield* Registry
     const makeListing = yield* Listings.make(registry)
-    const services = new Map<string, Choice>()
+    const services = new Map<string, Desk>()
 
     const begin = (service: string) =>
-      Effect.map(strategy, (pick) => {
+      Effect.map(strategy, (picker) => {
         // Two callers may come first at once; then the strategy of the second is dropped unused.
-        const choice = services.get(service) ?? { pick, listing: makeListing(service), eligible: undefined }
-        services.set(service, choice)
-        return choice
+        const desk = services.get(service) ?? { picker, listing: makeListing(service), eligible: undefined }
+        services.set(service, desk)
+        return desk
       })
-    const wait = (choice: Choice, lease: Scope.Scope, options: SelectOptions | undefined) =>
+    const wait = (desk: Desk, lease: Scope.Scope, options: SelectOptions | undefined) =>
       Effect.andThen(
-        Effect.mapError(choice.listing.ready, (cause) => registryFailed(choice.listing.service, cause)),
-        Effect.suspend(() => lend(choice, lease, options))
+        Effect.mapError(desk.listing.ready, (cause) => registryFailed(desk.listing.service, cause)),
+        Effect.withFiber((fiber) => lend(desk, lease, options, fiber))
       )
 
     return Selector.of({
       select: (service, lease, options) =>
-        Effect.suspend(() => {
-          const choice = services.get(service)
-          if (choice === undefined) return Effect.flatMap(begin(service), (choice) => wait(choice, lease, options))
-          return choice.listing.isCurrent ? lend(choice, lease, options) : wait(choice, lease, options)
+        Effect.withFiber((fiber) => {
+          const desk = services.get(service)
+          if (desk === undefined) return Effect.flatMap(begin(service), (desk) => wait(desk, lease, options))
+          return desk.listing.isCurrent ? lend(desk, lease, options, fiber) : wait(desk, lease, options)
         })
     })
   })
@@ -50,8 +54,9 @@ export const layer = (strategy: Strategy): Layer.Layer<Selector, never, Registry
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-interface Choice {
-  readonly pick: Effect.Success<Strategy>
+/** Where the instances of one service are lent. */
+interface Desk {
+  readonly picker: Picker
   readonly listing: Listings.Listing
   /** Who was eligible last. */
   eligible: Eligible | undefined
@@ -67,33 +72,35 @@ interface Eligible {
 }
 
 const lend = (
-  choice: Choice,
+  desk: Desk,
   lease: Scope.Scope,
-  options: SelectOptions | undefined
-): Effect.Effect<Instance, SelectorError> => {
-  const { listing, pick } = choice
+  options: SelectOptions | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Exit.Exit<Instance, SelectorError> => {
+  const { listing, picker } = desk
   const list = listing.list ?? []
-  const candidates = options === undefined ? list : eligible(choice, list, options)
-  return Arr.isReadonlyArrayNonEmpty(candidates)
-    ? pick(candidates, lease, options?.key, list)
-    : noInstance(listing.service, list.length)
+  const candidates = options === undefined ? list : eligible(desk, list, options)
+  if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(listing.service, list.length)
+  const clock = fiber.getRef(Clock.Clock)
+  const random = fiber.getRef(Random.Random)
+  return Exit.succeed(picker.pick({ candidates, list, key: options?.key, lease, clock, random }))
 }
 
 const eligible = (
-  choice: Choice,
+  desk: Desk,
   list: ReadonlyArray<Instance>,
   { avoid, keep }: SelectOptions
 ): ReadonlyArray<Instance> => {
   const avoided = avoid?.size ?? 0
   if (keep === undefined && avoided === 0) return list
-  const last = choice.eligible
+  const last = desk.eligible
   if (last?.list === list && last.keep === keep && last.avoid === avoid && last.avoided === avoided) {
     return last.candidates
   }
   const kept = keep === undefined ? list : list.filter(keep)
   const fresh = avoid === undefined || avoided === 0 ? kept : kept.filter((instance) => !avoid.has(instance.id))
   const candidates = fresh.length === 0 ? kept : fresh
-  choice.eligible = { list, keep, avoid, avoided, candidates }
+  desk.eligible = { list, keep, avoid, avoided, candidates }
   return candidates
 }
 

@@ -59,7 +59,7 @@ export const registering = (
 
 /** Lends the first candidate, in the order of ids. */
 export const FirstSelector: Layer.Layer<Selector, never, Registry> = Selection.layer(
-  Effect.succeed((candidates) => Effect.succeed(candidates[0]))
+  Effect.succeed({ pick: ({ candidates }) => candidates[0] })
 )
 
 /** A registry that knows instances `a`, `b`, … of a service at these addresses. */

@@ -1,10 +1,9 @@
 /**
  * How many calls each instance has in flight, as far as this process knows.
  */
-import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import type { Instance } from "../../Registry.ts"
 import * as Loan from "./loan.ts"
+import type { Choice } from "./strategy.ts"
 
 /** The calls in flight of one service. */
 export interface InFlight {
@@ -13,7 +12,7 @@ export interface InFlight {
   /** Of all of them. */
   readonly total: () => number
   /** Lends an instance, with one more call until the lease closes. */
-  readonly lend: (instance: Instance, lease: Scope.Scope) => Effect.Effect<Instance>
+  readonly lend: (instance: Instance, choice: Choice) => Instance
 }
 
 /** Counts by id: what an instance has in flight goes on when it is told of anew. Who has nothing in flight has no entry. */
@@ -29,10 +28,9 @@ export const make = (): InFlight => {
   return {
     of: ({ id }) => counts.get(id) ?? 0,
     total: () => total,
-    lend: (instance, lease) =>
-      Loan.lend(instance, lease, {
-        begin: () => add(instance.id, 1),
-        end: () => Effect.sync(() => add(instance.id, -1))
-      })
+    lend: (instance, { clock, lease }) => {
+      if (Loan.onEnd(lease, clock, () => add(instance.id, -1))) add(instance.id, 1)
+      return instance
+    }
   }
 }

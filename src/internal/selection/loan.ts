@@ -1,29 +1,62 @@
 /**
- * An instance with a call that counts.
+ * A lease that something is learned from.
+ *
+ * Several layers may learn from the same lease. They share one finalizer, which reads the clock once and tells each of
+ * them in turn: closing a scope with a finalizer for each would cost more than the choice.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { Instance } from "../../Registry.ts"
+import { now } from "../wheel.ts"
 
-/** What a strategy does as it lends an instance, and as the lease closes. */
-export interface Loan {
-  readonly begin: () => void
-  /** Runs where the lease closes, so it must not wait. */
-  readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+/** Told how the call went, and when it ended in milliseconds that never jump. */
+export type Ending = (exit: Exit.Exit<unknown, unknown>, time: number) => void
+
+/**
+ * Calls back when the lease closes. False where it has closed already, and then it does not: what has not begun must not
+ * end.
+ *
+ * It is no effect, so that nobody can be interrupted between this and what is counted on the strength of it.
+ */
+export const onEnd = (lease: Scope.Scope, clock: Clock.Clock, ending: Ending): boolean => {
+  const { state } = lease
+  switch (state._tag) {
+    case "Closed":
+      return false
+    case "Empty":
+      lease.state = opened(clock, ending)
+      return true
+    case "Open": {
+      if (state.finalizerKey instanceof Account) state.finalizerKey.endings.push(ending)
+      // A scope that somebody uses for more than a lease.
+      else Effect.runSync(Scope.addFinalizerExit(lease, (exit) => Effect.sync(() => ending(exit, now(clock)))))
+      return true
+    }
+  }
 }
 
-/** Lends an instance. What begins ends, whenever the caller is interrupted; what never began does not end. */
-export const lend = (instance: Instance, lease: Scope.Scope, loan: Loan): Effect.Effect<Instance> => {
-  let begun = false
-  const closed = Scope.addFinalizerExit(lease, (exit) => begun ? loan.end(exit) : Effect.void)
-  return Effect.map(closed, () => {
-    // Behind the finalizer: counted before it, a call that is interrupted in between would count forever. A lease that
-    // was closed already has run it.
-    if (lease.state._tag !== "Closed") {
-      begun = true
-      loan.begin()
-    }
-    return instance
-  })
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Marks a finalizer as one that others may join. */
+class Account {
+  readonly endings: Array<Ending>
+
+  constructor(ending: Ending) {
+    this.endings = [ending]
+  }
+}
+
+const opened = (clock: Clock.Clock, ending: Ending): Scope.State.Open => {
+  const account = new Account(ending)
+  return {
+    _tag: "Open",
+    finalizerKey: account,
+    finalizer: (exit) => {
+      const time = now(clock)
+      for (const ending of account.endings) ending(exit, time)
+      return Effect.void
+    },
+    finalizers: undefined
+  }
 }

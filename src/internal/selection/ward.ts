@@ -31,43 +31,60 @@ export interface Ward {
   readonly healths: Map<string, Health>
   /** Who is out. Another set after each change, never the same one changed: choices from it are remembered. */
   out: ReadonlySet<string>
+  /** Who should go, and since when. The next choice decides: it can see how many are present. */
+  readonly suspects: Map<string, number>
   /** No ejection ends before. */
   due: number
   /** With more healths than that, some of them must be of instances that have left. */
   most: number
 }
 
-export const make = (): Ward => ({ healths: new Map(), out: new Set(), due: Infinity, most: 64 })
+export const make = (): Ward => ({
+  healths: new Map(),
+  out: new Set(),
+  suspects: new Map(),
+  due: Infinity,
+  most: 64
+})
 
-/** Notes how a call ended to an instance that is not out. Whether it should go now. */
-export const note = (ward: Ward, id: string, exit: Exit.Exit<unknown, unknown>, now: number, rules: Rules): boolean => {
+/** Whether there is something to judge: someone to put out, or so many healths that some must be of those that left. */
+export const isDue = (ward: Ward): boolean => ward.suspects.size > 0 || ward.healths.size > ward.most
+
+/** Notes how a call ended to an instance that is not out. */
+export const note = (ward: Ward, id: string, exit: Exit.Exit<unknown, unknown>, now: number, rules: Rules): void => {
   const health = healthOf(ward, id, now)
   const rest = Math.exp((health.heardAt - now) / memory)
   health.heardAt = now
   health.calls = health.calls * rest + 1
-  health.failures = health.failures * rest + (exit._tag === "Failure" ? 1 : 0)
-  health.streak = exit._tag === "Failure" ? health.streak + 1 : 0
-  if (exit._tag === "Success") return false
+  health.failures *= rest
+  if (exit._tag === "Success") {
+    health.streak = 0
+    return
+  }
+  health.failures++
+  health.streak++
   const isFailing = health.calls >= enough && health.calls - health.failures < health.calls * rules.success
-  return isFailing || health.streak >= rules.consecutive || isRefused(exit)
+  if (isFailing || health.streak >= rules.consecutive || isRefused(exit)) ward.suspects.set(id, now)
 }
 
-/** Puts an instance out, unless more than half of those that are present would be. Forgets who is not present. */
-export const eject = (
+/** Puts out who is suspected, as long as no more than half of those that are present are out. Forgets who is not present. */
+export const judge = (
   ward: Ward,
-  id: string,
   present: ReadonlySet<string>,
-  now: number,
-  share: number,
+  lot: () => number,
   rules: Rules
 ): void => {
+  const { suspects } = ward
   retain(ward, present)
-  if (!present.has(id) || ward.out.has(id) || (ward.out.size + 1) * 2 > present.size) return
-  const health = healthOf(ward, id, now)
-  // Who has done well for long starts anew.
-  if (now - health.backAt > rules.longest) health.ejections = 0
-  ward.out = new Set(ward.out).add(id)
-  sentence(ward, health, now, share, rules)
+  for (const [id, since] of suspects) {
+    if (ward.out.has(id) || (ward.out.size + 1) * 2 > present.size) continue
+    const health = healthOf(ward, id, since)
+    // Who has done well for long starts anew.
+    if (since - health.backAt > rules.longest) health.ejections = 0
+    ward.out = new Set(ward.out).add(id)
+    sentence(ward, health, since, lot(), rules)
+  }
+  suspects.clear()
 }
 
 /** The trial of an instance failed: it stays out, twice as long. */
@@ -101,16 +118,17 @@ export const tried = (ward: Ward, id: string, now: number, { longest }: Rules): 
 /** Forgets an instance that has left. */
 export const forget = (ward: Ward, id: string): void => {
   ward.healths.delete(id)
+  ward.suspects.delete(id)
   release(ward, id)
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+
 /** Forgets all that have left. */
-export const retain = (ward: Ward, present: ReadonlySet<string>): void => {
+const retain = (ward: Ward, present: ReadonlySet<string>): void => {
   for (const id of ward.healths.keys()) if (!present.has(id)) forget(ward, id)
   ward.most = 2 * present.size + 64
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** After so many milliseconds a call counts for little more than a third in the success rate. */
 const memory = 10_000
