@@ -39,6 +39,9 @@ export interface Parts {
 /** All that the layer gives. */
 export type Micro = Rpc | Broker | Ground | Selector
 
+/** The one that is expected to answer soonest, of those that do not fail. */
+const DefaultSelector = Layer.provide(EjectingSelectorLive, PeakEwmaSelectorLive)
+
 /**
  * The defaults, with some parts replaced.
  *
@@ -74,9 +77,6 @@ export const layer = <const P extends Parts = {}>(parts?: P): Layer.Layer<Micro,
 export const MicroLive: Layer.Layer<Micro> = layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-/** The one that is expected to answer soonest, of those that do not fail. */
-const DefaultSelector = Layer.provide(EjectingSelectorLive, PeakEwmaSelectorLive)
 
 /** What the others stand on. */
 type Ground = Registry | Codec | Transport
