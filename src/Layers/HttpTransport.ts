@@ -1,12 +1,13 @@
 /**
  * Calls over HTTP, on one port.
  *
- * A port speaks two languages. Plain HTTP/1.1 carries unary calls, for curl, browsers and Go Micro: `POST /` with
+ * A port speaks three languages. Plain HTTP/1.1 carries unary calls, for curl, browsers and Go Micro: `POST /` with
  * `Micro-Service` and `Micro-Endpoint` headers, or `POST /<service>/<method>`. A connection upgraded to `effect-micro/1`
- * carries any number of calls of every kind at once, as frames. The scheme of an address says which one is meant, as
- * `ws:` does for WebSocket: `http://10.0.0.7:4000` or `micro://10.0.0.7:4000`. What is advertised is the latter.
+ * carries any number of calls of every kind at once, as frames. HTTP/2 carries gRPC. The scheme of an address says which
+ * one is meant, as `ws:` does for WebSocket: `http://10.0.0.7:4000`, `micro://10.0.0.7:4000`, `grpc://10.0.0.7:4000`. What
+ * is advertised is the second.
  *
- * With certificates the port speaks both under TLS, and nothing else: `https:` and `micros:`.
+ * With certificates the port speaks all of them under TLS, and nothing else: `https:`, `micros:` and `grpcs:`.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -22,6 +23,7 @@ import * as Plain from "../internal/http/client.ts"
 import * as Cors from "../internal/http/cors.ts"
 import * as Port from "../internal/http/port.ts"
 import * as Mux from "../internal/mux/dial.ts"
+import * as TlsConfig from "../internal/tls/config.ts"
 import type * as Tls from "../internal/tls/options.ts"
 import type { Secure } from "../internal/tls/secure.ts"
 import * as Wheel from "../internal/wheel.ts"
@@ -54,7 +56,7 @@ export interface Options {
   readonly idleTimeout?: Duration.Input | undefined
   /** Which pages of other origins may call. Default none. Options that make no sense are a defect. */
   readonly cors?: Cors.Options | undefined
-  /** Certificates. Default none: the port speaks in the clear, and `micros:` and `https:` trust whom Node trusts. */
+  /** Certificates. Default none: the port speaks in the clear, and `micros:`, `https:` and `grpcs:` trust whom Node trusts. */
   readonly tls?: Tls.Options | undefined
 }
 
@@ -104,7 +106,12 @@ export const make = Effect.fnUntraced(function*(
 export const layer = (options?: Options): Layer.Layer<Transport> => Layer.effect(Transport, make(options))
 
 /**
- * Carries calls as configured: `HOST`, `PORT`, `ADVERTISE`.
+ * Carries calls as configured: `HOST`, `PORT`, `ADVERTISE`, and `TLS_CERT`, `TLS_KEY`, `TLS_CA`, `TLS_MUTUAL`.
+ *
+ * **Details**
+ *
+ * The first three of TLS are paths of files in PEM, and the last one is a boolean. Where none of the four is there and
+ * `options` have no `tls`, the port speaks in the clear.
  *
  * **Example** (From the environment)
  *
@@ -121,7 +128,8 @@ export const layerConfig = (options?: Options): Layer.Layer<Transport, Config.Co
       const host = yield* Config.String("HOST").pipe(Config.withDefault(options?.host))
       const port = yield* Config.Port("PORT").pipe(Config.withDefault(options?.port))
       const advertise = yield* Config.String("ADVERTISE").pipe(Config.withDefault(options?.advertise))
-      return yield* make({ ...options, host, port, advertise })
+      const tls = yield* TlsConfig.over(options?.tls)
+      return yield* make({ ...options, host, port, advertise, tls })
     })
   )
 
@@ -218,16 +226,21 @@ const connecting = (certificates: Certificates, options: Mux.Options): Transport
     case "micros:":
       return secured(url, Mux.dial)
     case "grpc:":
-      // HTTP/2 takes longer to load than most services to start: only who dials pays for it.
-      return Effect.flatMap(Effect.promise(() => import("../internal/grpc/dial.ts")), ({ dial }) => dial(url, options))
+      return grpc(url, options)
+    case "grpcs:":
+      return secured(url, grpc)
     case "http:":
       return Plain.connect(url, options)
     case "https:":
       return secured(url, Plain.connect)
     default: {
-      const spoken = "micro:, micros:, http:, https: and grpc: are"
+      const spoken = "micro:, micros:, http:, https:, grpc: and grpcs: are"
       const problem = url === null ? "this is no URL" : `${url.protocol} is not spoken; ${spoken}`
       return Effect.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))
     }
   }
 }
+
+/** HTTP/2 takes longer to load than most services to start: only who dials pays for it. */
+const grpc: typeof Mux.dial = (url, options) =>
+  Effect.flatMap(Effect.promise(() => import("../internal/grpc/dial.ts")), ({ dial }) => dial(url, options))

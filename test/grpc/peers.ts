@@ -2,7 +2,10 @@
 import { Client, credentials, Metadata, Server, ServerCredentials, type ServiceError } from "@grpc/grpc-js"
 import type { CallOptions, ClientDuplexStream, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as HttpTransport from "../../src/Layers/HttpTransport.ts"
+import { Transport } from "../../src/Transport.ts"
 
 const same = (bytes: Uint8Array): Buffer => Buffer.from(bytes)
 
@@ -60,7 +63,8 @@ export const replies = (call: ClientDuplexStream<Uint8Array, Buffer>): Effect.Ef
 
 /** Handlers by path, each for many messages and many replies, on a free port. Returns the address to dial. */
 export const serve = (
-  handlers: Readonly<Record<string, UntypedServiceImplementation[string]>>
+  handlers: Readonly<Record<string, UntypedServiceImplementation[string]>>,
+  credentials?: ServerCredentials
 ): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<readonly [Server, number]>((resume) => {
@@ -78,12 +82,24 @@ export const serve = (
       }
       const server = new Server()
       server.addService(definition, { ...handlers })
-      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+      server.bindAsync("127.0.0.1:0", credentials ?? ServerCredentials.createInsecure(), (error, port) => {
         resume(error === null ? Effect.succeed([server, port] as const) : Effect.die(error))
       })
     }),
     ([server]) => Effect.sync(() => server.forceShutdown())
-  ).pipe(Effect.map(([, port]) => `grpc://127.0.0.1:${port}`))
+  ).pipe(Effect.map(([, port]) => `${credentials === undefined ? "grpc" : "grpcs"}://127.0.0.1:${port}`))
+
+/** A transport whose ports are known as ones of gRPC. */
+export const overGrpc = (options: HttpTransport.Options): Layer.Layer<Transport> =>
+  Layer.effect(
+    Transport,
+    Effect.map(Transport, ({ connect, listen }) =>
+      Transport.of({
+        connect,
+        listen: (service, exchange) =>
+          Effect.map(listen(service, exchange), (address) => address.replace(/^micro/, "grpc"))
+      }))
+  ).pipe(Layer.provide(HttpTransport.layer(options)))
 
 const metadata = (headers: Readonly<Record<string, string>>): Metadata => {
   const metadata = new Metadata()

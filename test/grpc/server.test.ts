@@ -244,14 +244,52 @@ describe("a server, to whoever speaks HTTP/2", () => {
       "effect-micro-status": "Unimplemented",
       body: ""
     }],
-    ["refuses other content types", { "content-type": "application/json" }, Buffer.alloc(0), {
+    ["refuses what only begins like gRPC", { "content-type": "application/grpc-web" }, Buffer.alloc(0), {
       ":status": 415,
       body: ""
+    }],
+    ["answers a plain request", { "content-type": "application/json" }, Buffer.from("{}"), {
+      ":status": 200,
+      body: "7b7d"
+    }],
+    ["refuses a plain request of another method", { "content-type": "text/plain", ":method": "PUT" }, Buffer.alloc(0), {
+      ":status": 405,
+      "effect-micro-status": "Unimplemented",
+      body: Buffer.from("{\"error\":{\"status\":\"Unimplemented\",\"message\":\"A call is a POST\"}}").toString("hex")
     }],
     ["refuses other methods", { ...grpc, ":method": "PUT" }, Buffer.alloc(0), { ":status": 405, body: "" }]
   ])("%s", ([, headers, body, expected]) =>
     Effect.gen(function*() {
       const { port } = yield* pair(Exchanges.echo)
       assert.deepStrictEqual(yield* request(port, headers, body), expected)
+    }))
+})
+
+describe("a plain request over HTTP/2", () => {
+  it.live("has its headers for metadata, and is interrupted with its stream alone", () =>
+    Effect.gen(function*() {
+      const { exchange, interrupted, started } = yield* Exchanges.hanging
+      const { port } = yield* pair({
+        ...exchange,
+        unary: (call, message) =>
+          call.method === "tell" ? Effect.succeed(bytes(JSON.stringify(call.headers))) : exchange.unary(call, message)
+      })
+      const session = yield* Effect.acquireRelease(
+        Effect.sync(() => Http2.connect(`http://127.0.0.1:${port}`)),
+        (session) => Effect.sync(() => session.destroy())
+      )
+      const ask = (path: string) => session.request({ ":method": "POST", ":path": path, "x-origin": "till 7" })
+      const hanging = ask("/orders/hang")
+      hanging.on("error", () => undefined)
+      hanging.end("{}")
+      yield* Deferred.await(started)
+      hanging.close(8)
+      yield* Deferred.await(interrupted)
+      const heard = yield* Effect.callback<string>((resume) => {
+        const stream = ask("/orders/tell").setEncoding("utf8")
+        stream.on("data", (read: string) => resume(Effect.succeed(read)))
+        stream.end("{}")
+      })
+      assert.strictEqual(heard, "{\"x-origin\":\"till 7\"}")
     }))
 })

@@ -1,4 +1,4 @@
-/** Each way that a handshake fails, over both lanes: no call is delivered, and the reason is told. */
+/** Each way that a handshake fails, over every lane: no call is delivered, and the reason is told. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -13,7 +13,7 @@ import { authority, future, local, ours, past } from "./certificates.ts"
 
 type Options = HttpTransport.TlsOptions
 
-const lanes = ["micros", "https"] as const
+const lanes = ["micros", "https", "grpcs"] as const
 
 /** Why a call that is made under TLS fails. */
 const problem = (url: string, tls?: Options): Effect.Effect<TransportError["reason"], never, Scope.Scope> =>
@@ -139,12 +139,12 @@ describe("a client does not talk to a server", () => {
       assert.include(reason.message, "no answer within 50 ms")
     }))
 
-  it.live("that speaks TLS and no frames, over frames", () =>
+  it.live.each(["micros", "grpcs"])("that speaks TLS and nothing of %s", (lane) =>
     Effect.gen(function*() {
       const strict = yield* foreign(Tls.createServer({ ...local(), ALPNProtocols: ["http/1.1"] }))
       const easy = yield* foreign(Tls.createServer(local()))
       for (const port of [strict, easy]) {
-        const reason = yield* problem(`micros://127.0.0.1:${port}`, { ca })
+        const reason = yield* problem(`${lane}://127.0.0.1:${port}`, { ca })
         assert.strictEqual(reason._tag, "NotConnected")
         assert.include(reason.message, "it speaks TLS, but not")
       }
@@ -170,9 +170,11 @@ describe("a server under mutual TLS does not talk to a client", () => {
   )("that has one %s", ([, theirs]) =>
     Effect.gen(function*() {
       const port = yield* strict
-      const reason = yield* problem(`micros://127.0.0.1:${port}`, { ...theirs, ca })
-      assert.strictEqual(reason._tag, "NotConnected")
-      assert.include(reason.message, "it may not trust our certificate")
+      for (const lane of ["micros", "grpcs"]) {
+        const reason = yield* problem(`${lane}://127.0.0.1:${port}`, { ...theirs, ca })
+        assert.strictEqual(reason._tag, "NotConnected")
+        assert.include(reason.message, "it may not trust our certificate")
+      }
       const plain = yield* problem(`https://127.0.0.1:${port}`, { ...theirs, ca })
       assert.include(["NotConnected", "ConnectionLost"], plain._tag)
     }))
@@ -194,7 +196,7 @@ describe("a server under mutual TLS does not talk to a client", () => {
         const connection = yield* friend.connect(`${lane}://127.0.0.1:${port}`)
         yield* connection.unary(call("echo"), bytes("hi"))
       }
-      assert.strictEqual(ran, 2)
+      assert.strictEqual(ran, lanes.length)
     }))
 })
 

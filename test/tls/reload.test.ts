@@ -1,6 +1,9 @@
 /** Certificates that are files, and change. */
 import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -11,6 +14,7 @@ import * as Path from "node:path"
 import * as Tls from "node:tls"
 import * as Credentials from "../../src/internal/tls/credentials.ts"
 import * as HttpTransport from "../../src/Layers/HttpTransport.ts"
+import { Transport } from "../../src/Transport.ts"
 import * as Exchanges from "../suites/exchanges.ts"
 import { bytes, call, text } from "../suites/exchanges.ts"
 import { authority, local, ours } from "./certificates.ts"
@@ -82,18 +86,21 @@ describe("certificates that are files", () => {
       yield* (yield* client.connect(address)).unary(call("echo"), bytes("new here"))
     }))
 
-  it.live("tell a client whom to trust from the next connection on", () =>
-    Effect.gen(function*() {
-      const theirs = authority("Theirs")
-      const server = yield* HttpTransport.make({ host: "127.0.0.1", tls: local({ by: theirs }) })
-      const address = yield* server.listen("orders", Exchanges.echo)
-      const { options, write } = yield* folder(local())
-      const client = yield* HttpTransport.make({ tls: { ...options, reload: "10 millis" } })
-      const { reason } = yield* Effect.flip(Effect.scoped(client.connect(address)))
-      assert.include(reason.message, "no authority that is trusted here")
-      yield* write({ ca: theirs.cert + ours.cert })
-      yield* Effect.scoped(Effect.retry(client.connect(address), { while: () => true }))
-    }))
+  it.live.each(["micros:", "grpcs:"])(
+    "tell a client of %s whom to trust from the next connection on",
+    (lane) =>
+      Effect.gen(function*() {
+        const theirs = authority("Theirs")
+        const server = yield* HttpTransport.make({ host: "127.0.0.1", tls: local({ by: theirs }) })
+        const address = (yield* server.listen("orders", Exchanges.echo)).replace("micros:", lane)
+        const { options, write } = yield* folder(local())
+        const client = yield* HttpTransport.make({ tls: { ...options, reload: "10 millis" } })
+        const { reason } = yield* Effect.flip(Effect.scoped(client.connect(address)))
+        assert.include(reason.message, "no authority that is trusted here")
+        yield* write({ ca: theirs.cert + ours.cert })
+        yield* Effect.scoped(Effect.retry(client.connect(address), { while: () => true }))
+      })
+  )
 
   it.live("change nothing while they cannot be used, which is logged once", () =>
     Effect.gen(function*() {
@@ -118,6 +125,39 @@ describe("certificates that are files", () => {
       for (let round = 0; round < 3; round++) yield* refresh
       assert.deepStrictEqual(messages.slice(2), ["Info: TLS goes on with new certificates"])
       assert.strictEqual(now().parts.cert, second.cert)
+    }))
+})
+
+describe("certificates that are configured", () => {
+  it.live("are files, by the names of the configuration", () =>
+    Effect.gen(function*() {
+      const { options } = yield* folder(local())
+      const configured = (entries: Record<string, string>) =>
+        HttpTransport.layerConfig({ host: "127.0.0.1", tls: { reload: "1 hour" } }).pipe(
+          Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(entries))),
+          Layer.build,
+          Effect.map(Context.get(Transport))
+        )
+      const { cert: { file: TLS_CERT }, key: { file: TLS_KEY }, ca: { file: TLS_CA } } = options
+      const strict = yield* configured({ TLS_CERT, TLS_KEY, TLS_CA, TLS_MUTUAL: "true" })
+      const address = yield* strict.listen("orders", Exchanges.echo)
+      const connection = yield* strict.connect(address)
+      assert.strictEqual(text(yield* connection.unary(call("echo"), bytes("hi"))), "hi")
+      const stranger = yield* configured({ TLS_CA })
+      const { reason } = yield* Effect.flip(stranger.connect(address))
+      assert.include(reason.message, "it wants a certificate of its clients")
+      const half = yield* configured({ TLS_CERT })
+      assert.include((yield* Effect.flip(half.listen("orders", Exchanges.echo))).message, "go together")
+    }))
+
+  it.live("are not asked for", () =>
+    Effect.gen(function*() {
+      const transport = yield* HttpTransport.layerConfig({ host: "127.0.0.1" }).pipe(
+        Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ ADVERTISE: "here.test" }))),
+        Layer.build,
+        Effect.map(Context.get(Transport))
+      )
+      assert.match(yield* transport.listen("orders", Exchanges.echo), /^micro:\/\/here\.test:/)
     }))
 })
 

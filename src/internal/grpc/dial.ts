@@ -1,14 +1,17 @@
 /**
- * From an address to a connection of gRPC: HTTP/2 in the clear, by prior knowledge.
+ * From an address to a connection of gRPC: HTTP/2 by prior knowledge in the clear, agreed on by the handshake under TLS.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Http2 from "node:http2"
+import type { Socket } from "node:net"
 import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
 import * as Idle from "../idle.ts"
 import { silence } from "../mux/frames.ts"
+import * as Handshakes from "../tls/handshakes.ts"
+import type { Connect } from "../tls/secure.ts"
 import * as Calls from "./calls.ts"
 import * as Settings from "./settings.ts"
 import * as Wire from "./wire.ts"
@@ -18,9 +21,11 @@ export interface Options extends Omit<Wire.Options, "address"> {
   readonly connectTimeout: number
   /** Milliseconds without a call after which a connection is closed, at most twice over. */
   readonly idleTimeout: number
+  /** Opens sockets, where they are to be safe. */
+  readonly secure?: Connect | undefined
 }
 
-/** Opens a connection to `grpc://host:port`. */
+/** Opens a connection to `grpc://host:port`, or under TLS to `grpcs://host:port`. */
 export const dial = (url: URL, options: Options): Effect.Effect<Connection, TransportError, Scope.Scope> =>
   Effect.gen(function*() {
     if (url.hostname === "" || url.port === "") {
@@ -61,23 +66,51 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
 /** A session whose server has shown by its settings that it speaks HTTP/2. */
 const open = (url: URL, options: Options): Effect.Effect<Http2.ClientHttp2Session, TransportError> =>
   Effect.callback<Http2.ClientHttp2Session, TransportError>((resume) => {
-    const session = Http2.connect(`http://${url.host}`, Settings.client(options))
-    let cause = new Error("it closed the connection instead of speaking HTTP/2")
-    session.on("error", (error) => {
-      cause = error
+    const fail = (cause: Error) => resume(Effect.fail(notConnected(url, cause)))
+    const ready = (session: Http2.ClientHttp2Session) => resume(Effect.succeed(session))
+    if (options.secure === undefined) {
+      const session = Http2.connect(`http://${url.host}`, Settings.client(options))
+      greet(session, "instead of speaking HTTP/2", ready, fail)
+      return Effect.sync(() => session.destroy())
+    }
+    // An IPv6 address stands in brackets in a URL, and without them everywhere else.
+    const host = url.hostname.replace(/^\[|\]$/g, "")
+    let give: () => void
+    give = options.secure(host, Number(url.port), "h2", (outcome) => {
+      if (outcome instanceof Error) return fail(outcome)
+      const session = over(outcome, url, options)
+      give = () => session.destroy()
+      greet(session, "right after the handshake; it may not trust our certificate", ready, fail)
     })
-    const fail = () => resume(Effect.fail(notConnected(url, cause)))
-    session.on("close", fail)
-    session.once("connect", (session, socket) => {
-      socket.setKeepAlive(true, silence)
-      session.setLocalWindowSize(Settings.connectionWindow)
-    })
-    session.once("remoteSettings", () => {
-      session.removeListener("close", fail)
-      resume(Effect.succeed(session))
-    })
-    return Effect.sync(() => session.destroy())
+    return Effect.sync(() => give())
   })
+
+/** A session over a socket that has made its handshake. */
+const over = (socket: Socket, url: URL, options: Options): Http2.ClientHttp2Session =>
+  Http2.connect(`https://${url.host}`, { ...Settings.client(options), createConnection: () => socket })
+
+/** Waits for the settings of the server: by then it has also looked at our certificate. */
+const greet = (
+  session: Http2.ClientHttp2Session,
+  ending: string,
+  ready: (session: Http2.ClientHttp2Session) => void,
+  fail: (cause: Error) => void
+): void => {
+  let cause: Error = new Error(`it closed the connection ${ending}`)
+  session.on("error", (error) => {
+    cause = Handshakes.explain(error)
+  })
+  const closed = () => fail(cause)
+  session.on("close", closed)
+  session.once("connect", (session, socket) => {
+    socket.setKeepAlive(true, silence)
+    session.setLocalWindowSize(Settings.connectionWindow)
+  })
+  session.once("remoteSettings", () => {
+    session.removeListener("close", closed)
+    ready(session)
+  })
+}
 
 const notConnected = (url: URL, cause: Error) =>
   new TransportError({ reason: new NotConnected({ address: url.href, cause }) })

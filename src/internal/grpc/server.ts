@@ -1,5 +1,6 @@
 /**
- * The lane of gRPC, server side: connections that speak HTTP/2, and the calls on them.
+ * The lane of gRPC, server side: connections that speak HTTP/2, and the calls on them. Any other request over them is
+ * one of the plain lane.
  */
 import * as Http2 from "node:http2"
 import type { Socket } from "node:net"
@@ -7,6 +8,7 @@ import type { Exchange } from "../../Transport.ts"
 import { silence } from "../mux/frames.ts"
 import * as Answers from "./answer.ts"
 import * as Head from "./head.ts"
+import * as Plain from "./plain.ts"
 import * as Serving from "./serving.ts"
 import * as Settings from "./settings.ts"
 
@@ -17,6 +19,8 @@ export interface Options extends Serving.Options {
   readonly maxHeaders: number
   /** Calls under way on one connection. */
   readonly maxCalls: number
+  /** Answers what is not gRPC. */
+  readonly plain: Plain.Answerer
 }
 
 /** The lane. */
@@ -75,16 +79,30 @@ const open = (socket: Socket, options: Options): Session => {
   http2.on("error", () => http2.destroy())
   http2.setTimeout(patience, () => http2.destroy())
   http2.once("remoteSettings", () => http2.setTimeout(0))
-  http2.on("stream", (stream, headers) => {
+  http2.on("stream", (stream, headers, _flags, raw) => {
     // Whatever becomes of a stream is seen by its end.
     stream.on("error", () => undefined)
-    begin(session, options, stream, headers)
+    if (Plain.isGrpc(headers)) begin(session, options, stream, headers)
+    else if (session.calls.size >= options.maxCalls) stream.close(refused)
+    else {
+      // Interrupted by the plain lane itself.
+      hold(session, stream, { service: "", interrupt: () => undefined })
+      Plain.answer(stream, headers, raw, options.plain)
+    }
   })
   return session
 }
 
+/** The code of a stream that nobody has looked at. */
+const refused = 7
+
+const hold = ({ calls }: Session, stream: Http2.ServerHttp2Stream, call: Call): void => {
+  calls.set(stream, call)
+  stream.on("close", () => calls.delete(stream))
+}
+
 const begin = (
-  { calls }: Session,
+  session: Session,
   options: Options,
   stream: Http2.ServerHttp2Stream,
   headers: Http2.IncomingHttpHeaders
@@ -93,6 +111,7 @@ const begin = (
   if (typeof head === "number") return stream.respond({ ":status": head }, { endStream: true })
   if ("failure" in head) return refuse(stream, headers, head)
   const { service } = head.call
+  const { calls } = session
   if (calls.size >= options.maxCalls) {
     return refuse(stream, headers, Head.refuse("Overloaded", `This connection has ${calls.size} calls under way`))
   }
@@ -101,8 +120,7 @@ const begin = (
     return refuse(stream, headers, Head.refuse("Unimplemented", `${service} is not served here`))
   }
   let running: Serving.Running | undefined
-  calls.set(stream, { service, interrupt: () => running?.interrupt() })
-  stream.on("close", () => calls.delete(stream))
+  hold(session, stream, { service, interrupt: () => running?.interrupt() })
   running = Serving.start(options, stream, head, exchange)
 }
 

@@ -62,7 +62,8 @@ export const open = Effect.fnUntraced(function*(
   const grpc = Grpc.make({
     ...options,
     find: (service) => listeners.get(service)?.exchange,
-    services: () => listeners.keys()
+    services: () => listeners.keys(),
+    plain: plain.request
   })
   const frames = (socket: Socket, head: Buffer) => {
     const connection = Mux.make(socket, head, { ...options, find: (service) => listeners.get(service)?.exchange })
@@ -102,8 +103,8 @@ export const open = Effect.fnUntraced(function*(
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is agreed on under TLS. Who speaks both kinds of HTTP wants the plain lane: HTTP/2 here is gRPC alone. */
-const spoken = [protocol, "http/1.1", "h2"]
+/** What is agreed on under TLS, the best first: of what a client offers, the first that is here. */
+const spoken = [protocol, "h2", "http/1.1"]
 
 /** The sockets of a server while they are open; under TLS those below, which are there before the handshake is over. */
 const track = (server: Net.Server): ReadonlySet<Socket> => {
