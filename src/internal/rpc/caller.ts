@@ -15,7 +15,9 @@ import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
+import * as Pace from "./pace.ts"
 import * as Streams from "./streams.ts"
+import * as Verdict from "./verdict.ts"
 
 /** The functions of a contract. */
 export const make = <M extends Contract.Methods>(
@@ -25,7 +27,15 @@ export const make = <M extends Contract.Methods>(
   const functions: Record<string, (payload: unknown) => unknown> = {}
   for (const method of Methods.make(contract, road.codec)) {
     const coders = method.coders(road.codec.preferred)
-    const line: Line.Line = { road, service: contract.key, method, coders, known: false, settles: true }
+    const line: Line.Line = {
+      road,
+      service: contract.key,
+      method,
+      coders,
+      pace: Pace.make(),
+      known: false,
+      settles: true
+    }
     functions[method.name] = method.streamsOut
       ? (payload) => Streams.many(line, payload)
       : method.streamsIn
@@ -61,7 +71,7 @@ const attempt = (
   const lease = Scope.makeUnsafe()
   let instance: Instance | undefined
   const watch = <E extends Line.Fault>(sent: Effect.Effect<Reply, E>) =>
-    Effect.onExit(sent, (exit) => Line.giveBack(lease, exit))
+    Effect.onExit(sent, (exit) => Verdict.giveBack(line, head, lease, exit))
   // A strategy that keeps no account of its leases is spared the watch over their end: it costs as much as the choice.
   const watched = line.settles
   const exchanged = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
@@ -77,12 +87,14 @@ const attempt = (
   const retry = (error: RpcError.RpcError) =>
     Line.again(line, head, error, instance, history, (head, history) => attempt(line, head, message, history))
   return Effect.matchEffect(settled, {
-    onSuccess: (reply) =>
-      reply instanceof Uint8Array
+    onSuccess: (reply) => {
+      Verdict.time(line, head, reply)
+      return reply instanceof Uint8Array
         ? Line.decoded(line, reply)
         : Line.isRefusal(reply)
         ? retry(Attempts.fromFailure(reply, call))
-        : Line.failed(line, call, reply),
+        : Line.failed(line, call, reply)
+    },
     onFailure: (fault) => retry(Line.explain(line, call, fault))
   })
 }

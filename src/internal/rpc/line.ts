@@ -12,12 +12,13 @@ import type { Instance } from "../../Registry.ts"
 import { CurrentDeadline, CurrentHeaders, CurrentKey } from "../../Rpc.ts"
 import * as RpcError from "../../RpcError.ts"
 import type { Selector, SelectorError } from "../../Selector.ts"
-import type { Call, Connection, Failure, Reply, TransportError } from "../../Transport.ts"
+import type { Call, Connection, Failure, TransportError } from "../../Transport.ts"
 import type { Connections } from "../connections.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import type { Coders, Method } from "./methods.ts"
+import * as Pace from "./pace.ts"
 
 /** What a call travels by. */
 export interface Road {
@@ -36,6 +37,8 @@ export interface Line {
   readonly service: string
   readonly method: Method
   readonly coders: Coders
+  /** How long its unary calls take. */
+  readonly pace: Pace.Pace
   /** Whether the selector has lent an instance before: then it no longer waits, and needs no bound. */
   known: boolean
   /** Whether its last lease left something to be done at the end. */
@@ -47,17 +50,23 @@ export interface Head {
   readonly call: Call
   /** When the call must have been answered, in milliseconds of the monotonic clock. */
   readonly deadline: number
+  /** When the attempt began; before it was lent an instance. */
+  readonly since: number
+  readonly clock: Clock.Clock
   /** What a selector that hashes finds the instance by. */
   readonly key: string | undefined
 }
 
 /** The head of a call made by this fiber. A stream has a deadline only where somebody set one. */
 export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: boolean): Head => {
-  const start = now(fiber.getRef(Clock.Clock))
+  const clock = fiber.getRef(Clock.Clock)
+  const start = now(clock)
   const set = fiber.getRef(CurrentDeadline)
   const deadline = set ?? start + line.road.timeout
   return {
     deadline,
+    since: start,
+    clock,
     key: fiber.getRef(CurrentKey),
     call: {
       service: line.service,
@@ -120,9 +129,6 @@ const before = <A, E>(
 /** What went wrong in an attempt, before or instead of a reply. */
 export type Fault = SelectorError | TransportError | RpcError.RpcError
 
-/** Whether the wire itself failed, and not this one call on it. */
-const isWireFault = (fault: Fault): boolean => fault._tag === "TransportError" && Attempts.isInstanceFault(fault)
-
 /** The same, as the caller is told of it. */
 export const explain = (line: Line, call: Call, fault: Fault): RpcError.RpcError => {
   switch (fault._tag) {
@@ -138,22 +144,6 @@ export const explain = (line: Line, call: Call, fault: Fault): RpcError.RpcError
 /** Whether the instance refused the call before any handler saw it, so that it may be tried elsewhere. */
 export const isRefusal = (reply: Failure): boolean =>
   reply.status === "Unavailable" || reply.status === "Overloaded" || reply.status === "Unimplemented"
-
-/** Gives a lease back, with a failure only where it speaks against the instance. */
-export const giveBack = (lease: Scope.Closeable, exit: Exit.Exit<Reply | void, Fault>): Effect.Effect<void> =>
-  // Few strategies leave anything to be done.
-  lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, verdict(exit)) ?? Effect.void
-
-const verdict = (exit: Exit.Exit<Reply | void, Fault>): Exit.Exit<unknown, unknown> => {
-  if (exit._tag === "Success") {
-    const reply = exit.value
-    return reply === undefined || reply instanceof Uint8Array || !isRefusal(reply) || reply.status === "Unimplemented"
-      ? Exit.void
-      : Exit.fail(reply)
-  }
-  const reason = exit.cause.reasons[0]
-  return reason?._tag === "Fail" && isWireFault(reason.error) ? exit : Exit.void
-}
 
 /** Another attempt after one that failed, where there may be one. */
 export const again = <A, E>(
@@ -208,5 +198,6 @@ const left = <A, E>(
     const { call } = head
     const rest = head.deadline - now(fiber.getRef(Clock.Clock))
     if (rest <= 0) return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
-    return use(call.timeout === undefined ? head : { ...head, call: { ...call, timeout: rest } })
+    const since = head.deadline - rest
+    return use({ ...head, since, call: call.timeout === undefined ? call : { ...call, timeout: rest } })
   })

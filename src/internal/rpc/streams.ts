@@ -21,6 +21,7 @@ import * as Attempts from "./attempts.ts"
 import * as Chunks from "./chunks.ts"
 import * as Line from "./line.ts"
 import * as Served from "./running.ts"
+import * as Verdict from "./verdict.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
@@ -80,7 +81,7 @@ const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scop
     pull: undefined
   }
   // The lease is no child of the scope: what went wrong downstream says nothing about the instance.
-  const close = Effect.suspend(() => Line.giveBack(running.lease, running.verdict))
+  const close = Effect.suspend(() => Verdict.giveBack(line, head, running.lease, running.verdict))
   const pull: Pull.Pull<Chunk<unknown>, unknown> = Effect.suspend(() =>
     Effect.flatMap(running.pull ?? open(running, head, undefined), (chunk) => read(running, head.call, chunk))
   )
@@ -132,7 +133,7 @@ const open = (
     // A caller's own messages go out once.
     if (input.begun) return Effect.fail(error)
     return Effect.andThen(
-      Line.giveBack(lease, running.verdict),
+      Verdict.giveBack(line, head, lease, running.verdict),
       Line.again(line, head, error, instance, history, (head, history) => open(running, head, history))
     )
   })

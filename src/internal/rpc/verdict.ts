@@ -1,0 +1,80 @@
+/**
+ * What an attempt that is over says: about the instance that it went to, and about the pace of the method.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Failure, Reply } from "../../Transport.ts"
+import { now } from "../wheel.ts"
+import * as Attempts from "./attempts.ts"
+import type { Fault, Head, Line } from "./line.ts"
+import * as Pace from "./pace.ts"
+
+/** Gives a lease back, with a failure only where it speaks against the instance. */
+export const giveBack = (
+  line: Line,
+  head: Head,
+  lease: Scope.Closeable,
+  exit: Exit.Exit<Reply | void, Fault>
+): Effect.Effect<void> =>
+  // Few strategies leave anything to be done.
+  lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, verdict(line, head, exit)) ?? Effect.void
+
+/** Takes in how long a call took that was answered, or that nobody answered in time. */
+export const time = ({ pace }: Line, { call, clock, since }: Head, reply: Reply): void => {
+  const end = now(clock)
+  const elapsed = end - since
+  const counts = reply instanceof Uint8Array || reply.status === "Error" ||
+    (reply.status === "DeadlineExceeded" && call.timeout !== undefined && isOver(call.timeout, elapsed))
+  if (counts) Pace.note(pace, elapsed, end)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const verdict = (line: Line, head: Head, exit: Exit.Exit<Reply | void, Fault>): Exit.Exit<unknown, unknown> => {
+  if (exit._tag === "Success") {
+    const reply = exit.value
+    return reply === undefined || reply instanceof Uint8Array || !isFault(line, head, reply)
+      ? Exit.void
+      : Exit.fail(reply)
+  }
+  const reason = exit.cause.reasons[0]
+  return reason?._tag === "Fail" && isWireFault(line, head, reason.error) ? exit : Exit.void
+}
+
+/** Whether the wire itself failed, and not this one call on it; or there was none in all the time that the call had. */
+const isWireFault = (line: Line, head: Head, fault: Fault): boolean =>
+  fault._tag === "TransportError"
+    ? Attempts.isInstanceFault(fault)
+    : fault._tag === "RpcError" && fault.reason._tag === "DeadlineExceeded" && hasHung(line, head)
+
+const isFault = (line: Line, head: Head, reply: Failure): boolean => {
+  switch (reply.status) {
+    case "Unavailable":
+    case "Overloaded":
+      return true
+    case "DeadlineExceeded":
+      return hasHung(line, head)
+    default:
+      return false
+  }
+}
+
+/** Less time says nothing against who let it pass, in milliseconds. */
+const fair = 50
+
+/** So many times what half of the calls take is time enough, too. */
+const patience = 3
+
+/**
+ * Whether an instance had time enough and let it pass. An attempt that began when the deadline was near proves nothing,
+ * nor does a handler that ran into a shorter deadline of its own.
+ */
+const hasHung = ({ pace }: Line, { call, clock, since }: Head): boolean => {
+  const { timeout } = call
+  if (timeout === undefined || timeout < Math.max(fair, patience * (pace.half ?? 0))) return false
+  return isOver(timeout, now(clock) - since)
+}
+
+/** Whether so much time has passed; a millisecond is the other side's to count differently. */
+const isOver = (timeout: number, elapsed: number): boolean => elapsed >= timeout - 1
