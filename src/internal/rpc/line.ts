@@ -3,9 +3,9 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Codec, CodecError } from "../../Codec.ts"
 import type { Instance } from "../../Registry.ts"
@@ -18,7 +18,7 @@ import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import type { Coders, Method } from "./methods.ts"
-import * as Pace from "./pace.ts"
+import type * as Pace from "./pace.ts"
 
 /** What a call travels by. */
 export interface Road {
