@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -122,6 +123,41 @@ describe("EjectingSelector", () => {
         yield* registry.tell(instance("e"))
         yield* calls("e", refused, refused)
         assert.deepStrictEqual(yield* taking(), ["e"])
+      })
+    ))
+
+  it.effect("says that more than half fail, once a minute", () => {
+    const said: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void said.push(message))
+    return seeded((registry) =>
+      Effect.gen(function*() {
+        yield* four(registry)
+        yield* calls("a", refused)
+        yield* calls("b", refused)
+        assert.lengthOf(yield* taking(), 2)
+        assert.lengthOf(said, 0)
+        for (let second = 0; second < 59; second++) {
+          yield* calls("c", refused)
+          yield* TestClock.adjust("1 second")
+        }
+        assert.deepStrictEqual(said, [["c fails, and stays: half of the instances are out"]])
+        yield* TestClock.adjust("1 second")
+        yield* calls("c", refused, refused)
+        assert.lengthOf(said, 2)
+      }), { base: "1 day", longest: "1 minute" }).pipe(Effect.provide(Logger.layer([logger])))
+  })
+
+  it.effect("puts out who was spared, once another one is back", () =>
+    seeded((registry) =>
+      Effect.gen(function*() {
+        yield* four(registry)
+        for (const id of ["a", "b", "c"]) yield* calls(id, refused)
+        assert.deepStrictEqual(yield* taking(), ["c", "d"])
+        yield* TestClock.adjust("5 seconds")
+        const trial = yield* lend()
+        yield* trial.close(Exit.void)
+        yield* calls("c", refused)
+        assert.notInclude(yield* taking(), "c")
       })
     ))
 

@@ -3,7 +3,7 @@
  *
  * Whoever fails five times in a row, or too often, or has nobody listening, takes no calls for some seconds. Then one call
  * tries it: if that goes well, it is back, and if not, it stays out twice as long. Never more than half of the instances are
- * out: when so many fail, the fault is elsewhere.
+ * out: when so many fail, the fault is elsewhere; that is said, once a minute at most.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -146,8 +146,10 @@ const judge = ({ lease, random, rules, selector, service, ward }: Choice): Effec
     present.add(id)
     return false
   }
-  return Effect.map(
-    Effect.ignore(selector.select(service, lease, { keep })),
-    () => Ward.judge(ward, present, () => random.nextDoubleUnsafe(), rules)
-  )
+  return Effect.flatMap(Effect.ignore(selector.select(service, lease, { keep })), () => {
+    const spared = Ward.judge(ward, present, () => random.nextDoubleUnsafe(), rules)
+    if (spared === undefined) return Effect.void
+    const facts = { service, out: ward.out.size, of: present.size }
+    return Effect.annotateLogs(Effect.logWarning(`${spared} fails, and stays: half of the instances are out`), facts)
+  })
 }

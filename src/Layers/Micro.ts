@@ -18,6 +18,7 @@ import { JsonCodecLive } from "./JsonCodec.ts"
 import { MdnsRegistryLive } from "./MdnsRegistry.ts"
 import { NetworkRpcLive } from "./NetworkRpc.ts"
 import { PeakEwmaSelectorLive } from "./PeakEwmaSelector.ts"
+import { SteadyRegistryLive } from "./SteadyRegistry.ts"
 
 // Erased: errors and needs are whatever the layers that are given have; `layer` has them in its type.
 /** Layers to use instead of the defaults. Each may need what stands above it, and anything from outside. */
@@ -48,7 +49,7 @@ const DefaultSelector = Layer.provide(EjectingSelectorLive, PeakEwmaSelectorLive
  * **Details**
  *
  * What the replaced parts fail with and need from outside is what the layer fails with and needs. Each part is built
- * once.
+ * once. Calls go by the registry's last good list: selector and `Rpc` have a `SteadyRegistry` between it and them.
  *
  * **Example** (A fixed port, and a list of addresses instead of multicast)
  *
@@ -69,8 +70,12 @@ export const layer = <const P extends Parts = {}>(parts?: P): Layer.Layer<Micro,
     parts?.codec ?? JsonCodecLive,
     parts?.transport ?? HttpTransportLive
   )
-  const choosing = Layer.provideMerge(parts?.selector ?? DefaultSelector, ground)
-  return Layer.merge(parts?.rpc ?? NetworkRpcLive, parts?.broker ?? HttpBrokerLive).pipe(Layer.provideMerge(choosing))
+  // Only for calls: a broker that held on to subscribers would wait for those that left.
+  const steady = Layer.provide(SteadyRegistryLive, ground)
+  const selector = Layer.provide(Layer.provide(parts?.selector ?? DefaultSelector, steady), ground)
+  const rpc = Layer.provide(parts?.rpc ?? NetworkRpcLive, [selector, steady])
+  const broker = Layer.provide(parts?.broker ?? HttpBrokerLive, selector)
+  return Layer.mergeAll(rpc, broker, selector).pipe(Layer.provideMerge(ground))
 }
 
 /** Multicast DNS, whoever is expected to answer soonest and does not fail, JSON, and HTTP for calls and events. */

@@ -189,9 +189,8 @@ export const selectorSuite = (name: string, layer: Layer.Layer<Selector, never, 
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-const dictate = (): readonly [Registry["Service"], Dictated] => {
+/** A registry, and what dictates its lists. */
+export const dictate = (): readonly [Registry["Service"], Dictated] => {
   const lists = Effect.runSync(Queue.unbounded<Exit.Exit<ReadonlyArray<Instance>, RegistryError>>())
   let watches = 0
   let told = 0

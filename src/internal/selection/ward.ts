@@ -33,6 +33,10 @@ export interface Ward {
   out: ReadonlySet<string>
   /** Who should go, and since when. The next choice decides: it can see how many are present. */
   readonly suspects: Map<string, number>
+  /** Who fails and stays, since half are out already, and when that was decided. */
+  readonly spared: Map<string, number>
+  /** When that was last said. */
+  saidAt: number
   /** No ejection ends before. */
   due: number
   /** With more healths than that, some of them must be of instances that have left. */
@@ -43,6 +47,8 @@ export const make = (): Ward => ({
   healths: new Map(),
   out: new Set(),
   suspects: new Map(),
+  spared: new Map(),
+  saidAt: -Infinity,
   due: Infinity,
   most: 64
 })
@@ -59,25 +65,38 @@ export const note = (ward: Ward, id: string, exit: Exit.Exit<unknown, unknown>, 
   health.failures *= rest
   if (exit._tag === "Success") {
     health.streak = 0
+    ward.spared.delete(id)
     return
   }
   health.failures++
   health.streak++
   const isFailing = health.calls >= enough && health.calls - health.failures < health.calls * rules.success
-  if (isFailing || health.streak >= rules.consecutive || isRefused(exit)) ward.suspects.set(id, now)
+  if (!isFailing && health.streak < rules.consecutive && !isRefused(exit)) return
+  if (now - (ward.spared.get(id) ?? -Infinity) >= patience) ward.suspects.set(id, now)
 }
 
-/** Puts out who is suspected, as long as no more than half of those that are present are out. Forgets who is not present. */
+/**
+ * Puts out who is suspected, as long as no more than half of those that are present are out. Forgets who is not present.
+ * Somebody who fails and stays, where that was not said within the time of the longest ejection.
+ */
 export const judge = (
   ward: Ward,
   present: ReadonlySet<string>,
   lot: () => number,
   rules: Rules
-): void => {
+): string | undefined => {
   const { suspects } = ward
+  let toBeSaid: string | undefined
   retain(ward, present)
   for (const [id, since] of suspects) {
-    if (ward.out.has(id) || (ward.out.size + 1) * 2 > present.size) continue
+    if (ward.out.has(id)) continue
+    if ((ward.out.size + 1) * 2 > present.size) {
+      if (since - ward.saidAt >= rules.longest) toBeSaid = id
+      if (toBeSaid !== undefined) ward.saidAt = since
+      ward.spared.set(id, since)
+      continue
+    }
+    ward.spared.delete(id)
     const health = healthOf(ward, id, since)
     // Who has done well for long starts anew.
     if (since - health.backAt > rules.longest) health.ejections = 0
@@ -85,6 +104,7 @@ export const judge = (
     sentence(ward, health, since, lot(), rules)
   }
   suspects.clear()
+  return toBeSaid
 }
 
 /** The trial of an instance failed: it stays out, twice as long. */
@@ -119,6 +139,7 @@ export const tried = (ward: Ward, id: string, now: number, { longest }: Rules): 
 export const forget = (ward: Ward, id: string): void => {
   ward.healths.delete(id)
   ward.suspects.delete(id)
+  ward.spared.delete(id)
   release(ward, id)
 }
 
@@ -132,6 +153,9 @@ const retain = (ward: Ward, present: ReadonlySet<string>): void => {
 
 /** After so many milliseconds a call counts for little more than a third in the success rate. */
 const memory = 10_000
+
+/** After so many milliseconds it is asked again whether half are still out: each time all instances are looked at. */
+const patience = 1000
 
 /** Fewer calls say nothing of a rate. */
 const enough = 5
