@@ -33,6 +33,11 @@ export interface Format {
   readonly contentType: string
   /** The coder of a schema; the same one each time it is asked. Dies where the format cannot express the schema. */
   readonly coder: <S extends Wire>(schema: S) => Coder<S["Type"]>
+  /**
+   * The format that two processes of this library use between them instead, where the wire is their own. Whoever knows
+   * this format reads that one too, so nothing has to be agreed on.
+   */
+  readonly direct?: Format | undefined
 }
 
 /** The formats that a process speaks. */
@@ -41,18 +46,20 @@ export class Codec extends Context.Service<Codec, {
   readonly preferred: Format
   /** The format of a content type, if it is known. Parameters are ignored, but for text in another charset than UTF-8. */
   readonly find: (contentType: string) => Format | undefined
-  /** All that this process reads, the preferred one first. */
+  /** All that this process reads, the preferred one first; without those that are for peers of this library only. */
   readonly contentTypes: ReadonlyArray<string>
 }>()("effect-micro/Codec") {}
 
 /** A codec that writes the first format and reads them all. */
 export const make = (...formats: NonEmptyReadonlyArray<Format>): Codec["Service"] => {
   const byType = new Map(formats.map((format) => [format.contentType, format]))
+  const contentTypes = [...byType.keys()]
+  for (const { direct } of formats) if (direct !== undefined) byType.set(direct.contentType, direct)
   return Codec.of({
     preferred: formats[0],
     find: (contentType) =>
       byType.get(contentType) ?? (isUtf8(contentType) ? byType.get(essence(contentType)) : undefined),
-    contentTypes: [...byType.keys()]
+    contentTypes
   })
 }
 

@@ -8,6 +8,7 @@ import { codecSuite, failed, shapes, succeeded, Tree } from "./suites/codec.ts"
 const format = JsonCodec.format()
 
 codecSuite("JsonCodec", format)
+codecSuite("JsonCodec between two of this library", format.direct!)
 
 const small = format.coder(shapes.Small)
 

@@ -34,19 +34,23 @@ const rawInside = (ast: SchemaAST.AST, known: Known): SchemaAST.AST => {
   switch (outside._tag) {
     case "Arrays": {
       const { elements, rest } = outside
-      return changed(outside, { elements: elements.map(inner), rest: rest.map(inner) })
+      return changed(outside, { elements: all(elements, inner), rest: all(rest, inner) })
     }
-    case "Objects":
+    case "Objects": {
+      const { indexSignatures, propertySignatures } = outside
       return changed(outside, {
-        propertySignatures: outside.propertySignatures.map(({ name, type }) =>
-          new SchemaAST.PropertySignature(name, inner(type))
-        ),
-        indexSignatures: outside.indexSignatures.map(({ parameter, type }) =>
-          new SchemaAST.IndexSignature(parameter, inner(type))
-        )
+        propertySignatures: all(propertySignatures, (property) => {
+          const type = inner(property.type)
+          return type === property.type ? property : new SchemaAST.PropertySignature(property.name, type)
+        }),
+        indexSignatures: all(indexSignatures, (index) => {
+          const type = inner(index.type)
+          return type === index.type ? index : new SchemaAST.IndexSignature(index.parameter, type)
+        })
       })
+    }
     case "Union":
-      return changed(outside, { types: outside.types.map(inner) })
+      return changed(outside, { types: all(outside.types, inner) })
     case "Suspend": {
       const { thunk } = outside
       return changed(outside, { thunk: () => inner(thunk()) })
@@ -56,6 +60,14 @@ const rawInside = (ast: SchemaAST.AST, known: Known): SchemaAST.AST => {
   }
 }
 
+/** Each changed; the same list where none was. */
+const all = <A>(list: ReadonlyArray<A>, change: (member: A) => A): ReadonlyArray<A> => {
+  const changed = list.map(change)
+  return changed.every((member, i) => member === list[i]) ? list : changed
+}
+
 // Nodes are immutable and of many constructors: this is how Effect itself makes one with another encoding.
 const changed = <A extends SchemaAST.AST>(ast: A, changes: Partial<Record<string, unknown>>): A =>
-  Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
+  Object.entries(changes).every(([name, value]) => Reflect.get(ast, name) === value)
+    ? ast
+    : Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)

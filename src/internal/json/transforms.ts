@@ -19,18 +19,13 @@ export interface Transforms {
   readonly decode: Transform
 }
 
-/** Compiles a codec whose encoded side is plain data. */
+/** Compiles a codec whose encoded side is plain data; the same codec once, whatever the formats that use it. */
 export const make = (codec: Wire): Transforms => {
-  // Each direction is compiled by itself, and before the parsers below resolve it: a parser keeps what it found.
-  Jit.enable(codec.ast)
-  Jit.enable(SchemaAST.flip(codec.ast))
-  const encode = SchemaParser.encodeUnknownExit(codec)
-  const decode = SchemaParser.decodeUnknownExit(codec)
-  const shortcut = Shortcut.make(codec)
-  if (shortcut === undefined) return { encode, decode }
-  Jit.enable(shortcut.ast)
-  const short = SchemaParser.decodeUnknownExit(shortcut)
-  return { encode: either(short, encode), decode: either(short, decode) }
+  const known = compiled.get(codec.ast)
+  if (known !== undefined) return known
+  const transforms = compile(codec)
+  compiled.set(codec.ast, transforms)
+  return transforms
 }
 
 /** Says that a coding failed, and why. */
@@ -48,6 +43,21 @@ export const refuse = (
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const compiled = new WeakMap<SchemaAST.AST, Transforms>()
+
+const compile = (codec: Wire): Transforms => {
+  // Each direction is compiled by itself, and before the parsers below resolve it: a parser keeps what it found.
+  Jit.enable(codec.ast)
+  Jit.enable(SchemaAST.flip(codec.ast))
+  const encode = SchemaParser.encodeUnknownExit(codec)
+  const decode = SchemaParser.decodeUnknownExit(codec)
+  const shortcut = Shortcut.make(codec)
+  if (shortcut === undefined) return { encode, decode }
+  Jit.enable(shortcut.ast)
+  const short = SchemaParser.decodeUnknownExit(shortcut)
+  return { encode: either(short, encode), decode: either(short, decode) }
+}
 
 const either = (short: Transform, long: Transform): Transform => (value) => {
   const exit = short(value)
