@@ -177,7 +177,7 @@ describe("the form of a path", () => {
         yield* ask(client, post("/orders/pl%C3%A4ce", "{}", "Timeout: 1000000\r\nAuthorization: Bearer x\r\n")),
         `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n${kept}{}`
       )
-      assert.deepStrictEqual(calls[0][0], {
+      assert.deepInclude(calls[0][0], {
         service: "orders",
         method: "pläce",
         contentType: "application/json",

@@ -34,10 +34,14 @@ export const serve = (
   Effect.gen(function*() {
     const names = Object.keys(exchanges)
     const listeners = new Map(names.map((service) => [service, { service, exchange: exchanges[service] }]))
+    const context = yield* Effect.context<never>()
+    const wheel = yield* Wheel.make
     const lane = Server.make({
       find: (service) => listeners.get(service === "" ? names[0] : service),
       services: () => names,
-      answer: Answering.make(yield* Effect.context<never>(), yield* Wheel.make),
+      answer: Answering.make(context, wheel),
+      wheel,
+      context,
       maxMessage: 4 * 1024 * 1024,
       maxCalls: 1000,
       ...options

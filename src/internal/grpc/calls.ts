@@ -14,11 +14,11 @@ import * as Stream from "effect/Stream"
 import type { ClientHttp2Stream } from "node:http2"
 import { type Call, type Connection, failure, type Reply, type TransportError } from "../../Transport.ts"
 import * as Deadline from "../deadline.ts"
+import * as Outlet from "../outlet.ts"
 import type { Entry } from "../wheel.ts"
 import * as Asking from "./asking.ts"
 import * as Framing from "./framing.ts"
 import * as Inlet from "./inlet.ts"
-import * as Outlet from "./outlet.ts"
 import * as Wire from "./wire.ts"
 
 /** Unary calls: the first reply is the answer, and how the call ends where there is none. */
@@ -141,7 +141,7 @@ const makePump = (
   const pumping = Stream.runForEachArray(messages, (chunk): Effect.Effect<void, TransportError> => {
     const large = chunk.find((message) => message.length > maxMessage)
     return large === undefined
-      ? Outlet.send(stream, chunk)
+      ? Outlet.send(stream, chunk, Framing.pack)
       : Effect.fail(Wire.exceeded(address, "A message", maxMessage, large.length))
   })
   return {

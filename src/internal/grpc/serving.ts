@@ -11,12 +11,13 @@ import type { ServerHttp2Stream } from "node:http2"
 import { type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
 import { type Answer, defect } from "../answering.ts"
 import * as Deadline from "../deadline.ts"
+import * as Outlet from "../outlet.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Answers from "./answer.ts"
+import * as Framing from "./framing.ts"
 import type { Head } from "./head.ts"
 import * as Inlet from "./inlet.ts"
 import * as Messages from "./messages.ts"
-import * as Outlet from "./outlet.ts"
 import { Code } from "./statusCodes.ts"
 
 export interface Options {
@@ -138,7 +139,8 @@ const run = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Array>)
     if (end !== -1) failed = replies[end] as Failure
     if (end === 0) return Effect.void
     Answers.begin(stream, form)
-    return Outlet.send(stream, (end === -1 ? replies : replies.slice(0, end)) as ReadonlyArray<Uint8Array>)
+    const messages = (end === -1 ? replies : replies.slice(0, end)) as ReadonlyArray<Uint8Array>
+    return Outlet.send(stream, messages, Framing.pack)
   }
   if (call.timeout !== undefined && call.timeout <= 0) return refuse(serving, Deadline.expired(call))
   const expiry = Deadline.watch(options.wheel, call, (reply) => refuse(serving, reply))

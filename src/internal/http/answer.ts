@@ -30,7 +30,7 @@ export const write = (response: Http.ServerResponse, head: Head, reply: Reply, o
   const note = head.call.accept
   const type = note?.answered ?? head.call.contentType
   if (!isFailure(reply)) return end(response, 200, headers, type, reply)
-  const code = options.code ?? (note?.refused === true ? 406 : httpCodes[reply.status])
+  const code = options.code ?? (note?.refused === undefined ? httpCodes[reply.status] : refusalCodes[note.refused])
   appendStatus(headers, reply)
   if (code === 405) headers.push("Allow", "POST")
   if (reply.status === "Error") return end(response, code, headers, type, reply.body)
@@ -45,6 +45,8 @@ export const alone = (response: Http.ServerResponse, code: number, headers: Read
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const refusalCodes = { unacceptable: 406, unsafe: 405 } as const
 
 const end = (
   response: Http.ServerResponse,

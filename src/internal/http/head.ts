@@ -10,6 +10,7 @@ import { failure } from "../../Transport.ts"
 import * as Accept from "../rpc/accept.ts"
 import type { Noted } from "../rpc/accept.ts"
 import type { Visitor } from "./cors.ts"
+import * as Feed from "./feed.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as HeaderText from "./headerText.ts"
 import * as Metadata from "./metadata.ts"
@@ -26,6 +27,10 @@ export interface Form {
 export interface Head {
   readonly form: Form
   readonly call: Noted
+  /** What the answer looks like, where it may be many replies. */
+  readonly feed: Feed.Feed | undefined
+  /** The message, where it is not the body. */
+  readonly message: Uint8Array | undefined
   /** What the request is refused with, without asking any exchange. */
   readonly refusal: Refusal | undefined
   /** How long the body says that it is. */
@@ -84,6 +89,8 @@ const fromHeaders = (method: string, control: Metadata.Parted["control"], header
     headers,
     timeout: GoMicro.parseTimeout(control.timeout)
   },
+  feed: undefined,
+  message: undefined,
   // The first message of such a stream is to be thrown away: taken for a call, it would run the handler on nothing.
   refusal: (control["micro-stream"] ?? control["x-micro-stream"]) === undefined
     ? undefined
@@ -99,29 +106,35 @@ const fromPath = (
 ): Head => {
   const target = Paths.parse(request.url ?? "/")
   const { method, service } = typeof target === "string" ? { service: "", method: "" } : target
-  const contentType = control["content-type"] ?? "application/json"
-  const accept = Accept.make(contentType, control.accept)
+  const isGet = request.method === "GET"
+  const feed = Feed.wanted(control.accept)
   return {
     form: { _tag: "Path", id: undefined },
     call: {
       service,
       method,
-      contentType,
+      contentType: isGet ? json : control["content-type"] ?? json,
       headers,
       timeout: GoMicro.parseTimeout(control.timeout),
-      ...(accept === undefined ? undefined : { accept })
+      accept: Accept.make(feed === undefined ? control.accept : json, feed !== undefined, isGet)
     },
+    feed,
+    message: isGet ? Paths.payload(request.url ?? "/") : undefined,
     refusal: target === "NotACall"
       ? refuse(404, "Unimplemented", "POST /<service>/<method>, or / with a Micro-Endpoint header, is a call")
       : target === "Malformed"
       ? refuse(400, "Malformed", "The path cannot be decoded")
-      : request.method !== "POST"
+      : isGet && feed === undefined
+      ? refuse(405, "Unimplemented", "A call is a POST, or the GET of a stream: Accept text/event-stream")
+      : !isGet && request.method !== "POST"
       ? refuse(405, "Unimplemented", "A call is a POST")
       : undefined,
     length: contentLength(control),
     visitor: { headers, host: control.host }
   }
 }
+
+const json = "application/json"
 
 // Node has refused lengths that are no numbers or contradict each other. Without one a body is chunked, or absent.
 const contentLength = (control: Metadata.Parted["control"]): number | undefined =>

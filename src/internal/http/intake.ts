@@ -5,6 +5,7 @@
  */
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
+import { silence } from "../mux/frames.ts"
 import * as Plain from "./server.ts"
 
 export interface Intake {
@@ -28,6 +29,7 @@ export const make = (plain: Plain.Server, maxHeaders: number): Intake => {
     })
   return {
     take: (socket, read) => {
+      socket.setKeepAlive(true, silence)
       socket.pause()
       socket.unshift(read)
       server ??= load()

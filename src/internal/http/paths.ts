@@ -9,7 +9,7 @@ export interface Target {
 /** What the path of a request says: a target, something else, or nothing readable. */
 export type Parsed = Target | "NotACall" | "Malformed"
 
-/** Reads the target of a request line; the query plays no part. */
+/** Reads the target of a request line. */
 export const parse = (url: string): Parsed => {
   const query = url.indexOf("?")
   const end = query === -1 ? url.length : query
@@ -19,6 +19,12 @@ export const parse = (url: string): Parsed => {
   const service = decode(url.slice(1, slash))
   const method = decode(url.slice(slash + 1, end))
   return service === undefined || method === undefined ? "Malformed" : { service, method }
+}
+
+/** The message in a request line, `?payload=` with JSON in it; none is the empty message. Of several the first counts. */
+export const payload = (url: string): Uint8Array => {
+  const query = url.indexOf("?")
+  return Buffer.from(query === -1 ? "" : new URLSearchParams(url.slice(query)).get("payload") ?? "", "utf8")
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

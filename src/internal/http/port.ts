@@ -54,6 +54,8 @@ export const open = Effect.fnUntraced(function*(
     find: (service, method) => service === "" ? meant(listeners, method) : listeners.get(service),
     services: () => [...listeners.keys()],
     answer: options.answer,
+    wheel: options.wheel,
+    context: options.context,
     maxMessage: options.maxMessage,
     maxCalls: options.maxCalls,
     cors: options.cors

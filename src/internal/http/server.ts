@@ -1,18 +1,20 @@
 /**
- * The plain HTTP/1.1 lane, server side: one request is one call, in the form of Go Micro or as a path.
+ * The plain HTTP/1.1 lane, server side: one request is one call, in the form of Go Micro or as a path. Its replies may be
+ * many.
  *
  * A call starts in the event that brought its last byte; where it ends at once, no trace of it is kept. A client that
  * goes away interrupts its calls.
  */
-import type * as Fiber from "effect/Fiber"
 import type * as Http from "node:http"
-import type { Socket } from "node:net"
 import type { Exchange, Reply } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import * as Write from "./answer.ts"
 import * as Body from "./body.ts"
+import * as Calls from "./calls.ts"
 import * as Cors from "./cors.ts"
+import * as Feed from "./feed.ts"
 import * as Head from "./head.ts"
+import * as Streaming from "./streaming.ts"
 
 /** Who answers the calls of a service. */
 export interface Listener {
@@ -21,7 +23,7 @@ export interface Listener {
 }
 
 /** What the lane needs. */
-export interface Options {
+export interface Options extends Streaming.Options {
   /**
    * Who answers a call: the same object for as long as its service is there. One that names no service, `""`, goes to
    * the only one there is, or the one it must mean.
@@ -68,63 +70,53 @@ export const serverOptions = (maxHeaders: number) =>
 
 /** Makes the lane. */
 export const make = (options: Options): Server => {
-  const { cors = Cors.none, maxCalls, maxMessage } = options
-  const tooLarge = Head.refuse(413, "Malformed", `The message is over the limit of ${maxMessage} bytes`)
-  const overloaded = Head.refuse(429, "Overloaded", `${maxCalls} calls are under way here`)
-  const calls: Calls = { running: new Set(), bySocket: new WeakMap(), leaving: false }
-
-  const admit = (
-    { call, form, refusal, visitor }: Head.Head,
-    body: Uint8Array | undefined
-  ): Listener | Head.Refusal => {
-    if (body === undefined) return tooLarge
-    // The headers of Go Micro are none that a browser sends without asking first.
-    const problem = form._tag === "Path" ? cors.problemOf(visitor) : undefined
-    if (problem !== undefined) return Head.refuse(403, "Malformed", problem)
-    if (refusal !== undefined) return refusal
-    if (calls.leaving) return shuttingDown
-    if (calls.running.size >= maxCalls) return overloaded
-    return options.find(call.service, call.method) ?? unknown(call.service, call.method, options.services())
-  }
+  const calls = Calls.make()
+  const lane: Lane = { ...options, cors: options.cors ?? Cors.none, calls, leaving: false }
+  const admit = admission(lane)
   return {
     request: (request, response) => {
       const head = Head.read(request)
-      Body.read(request, head.length, maxMessage, (body) => {
+      Body.read(request, head.length, lane.maxMessage, (body) => {
         const { visitor } = head
-        if (Cors.isPreflight(request.method, visitor) && cors.problemOf(visitor) === undefined) {
-          return Write.alone(response, 204, cors.preflight(visitor))
+        if (Cors.isPreflight(request.method, visitor) && lane.cors.problemOf(visitor) === undefined) {
+          return Write.alone(response, 204, lane.cors.preflight(visitor))
         }
         const admitted = admit(head, body)
-        if ("exchange" in admitted) return begin(options, calls, response, head, admitted, body!)
-        const { code, failure } = admitted
-        Write.write(response, head, failure, { code, close: calls.leaving, headers: cors.headers(visitor) })
+        if ("exchange" in admitted) return begin(lane, response, head, admitted, head.message ?? body!)
+        write(lane, response, head, admitted.failure, admitted.code)
       })
     },
     leave: () => {
-      calls.leaving = true
+      lane.leaving = true
     },
-    evict: (service) => {
-      for (const running of calls.running) {
-        if (running.service === service) running.fiber.interruptUnsafe()
-      }
-    }
+    evict: calls.evict
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A call whose fiber has not ended. */
-interface Running {
-  readonly service: string
-  readonly fiber: Fiber.Fiber<Reply>
+interface Lane extends Options {
+  readonly cors: Cors.Cors
+  readonly calls: Calls.Calls
+  /** Whether there are to be no more calls. */
+  leaving: boolean
 }
 
-interface Calls {
-  readonly running: Set<Running>
-  // By connection and not by response: one that waits its turn in a pipeline does not hear of the connection's end.
-  readonly bySocket: WeakMap<Socket, Set<Running>>
-  /** Whether there are to be no more of them. */
-  leaving: boolean
+/** Who answers a call, or why nobody does. */
+const admission = (lane: Lane) => {
+  const { calls, cors, find, maxCalls, maxMessage, services } = lane
+  const tooLarge = Head.refuse(413, "Malformed", `The message is over the limit of ${maxMessage} bytes`)
+  const overloaded = Head.refuse(429, "Overloaded", `${maxCalls} calls are under way here`)
+  return ({ call, form, refusal, visitor }: Head.Head, body: Uint8Array | undefined): Listener | Head.Refusal => {
+    if (body === undefined) return tooLarge
+    // The headers of Go Micro are none that a browser sends without asking first.
+    const problem = form._tag === "Path" ? cors.problemOf(visitor) : undefined
+    if (problem !== undefined) return Head.refuse(403, "Malformed", problem)
+    if (refusal !== undefined) return refusal
+    if (lane.leaving) return shuttingDown
+    if (calls.count() >= maxCalls) return overloaded
+    return find(call.service, call.method) ?? unknown(call.service, call.method, services())
+  }
 }
 
 const shuttingDown = Head.refuse(503, "Unavailable", "The server is shutting down")
@@ -139,40 +131,38 @@ const unknown = (service: string, method: string, services: ReadonlyArray<string
   )
 
 const begin = (
-  { answer, cors = Cors.none, find }: Options,
-  calls: Calls,
+  lane: Lane,
   response: Http.ServerResponse,
   head: Head.Head,
   to: Listener,
-  body: Uint8Array
+  message: Uint8Array
 ): void => {
+  const { feed, visitor } = head
+  const headers = lane.cors.headers(visitor)
+  // A browser comes back by itself, and would have the handler run again.
+  if (feed === Feed.events && visitor.headers["last-event-id"] === Feed.lastEvent) {
+    return Write.alone(response, 204, headers)
+  }
   const socket = response.req.socket
   const call = head.call.service === to.service ? head.call : { ...head.call, service: to.service }
-  const fiber = answer(to.exchange, call, body, (reply) => {
+  const reply = (reply: Reply | undefined) => {
     // Nobody knows how far the handler came, and any answer would claim to.
     if (reply === undefined) socket.destroy()
-    else Write.write(response, head, reply, { close: calls.leaving, headers: cors.headers(head.visitor) })
-  })
+    else write(lane, response, head, reply)
+  }
+  const fiber = feed === undefined
+    ? lane.answer(to.exchange, call, message, reply)
+    : Streaming.start(lane, to.exchange, call, message, { response, feed, headers, refuse: reply })
   if (fiber === undefined) return
-  hold(calls, socket, to.service, fiber)
+  lane.calls.hold(socket, to.service, fiber)
   // Either may have come about while the fiber took its first steps.
-  if (socket.destroyed || find(to.service, call.method) !== to) fiber.interruptUnsafe()
+  if (socket.destroyed || lane.find(to.service, call.method) !== to) fiber.interruptUnsafe()
 }
 
-const hold = (calls: Calls, socket: Socket, service: string, fiber: Fiber.Fiber<Reply>): void => {
-  const running: Running = { service, fiber }
-  const held = calls.bySocket.get(socket)
-  const here = held ?? new Set()
-  here.add(running)
-  calls.running.add(running)
-  if (held === undefined) {
-    calls.bySocket.set(socket, here)
-    socket.once("close", () => {
-      for (const { fiber } of here) fiber.interruptUnsafe()
-    })
-  }
-  fiber.addObserver(() => {
-    here.delete(running)
-    calls.running.delete(running)
-  })
-}
+const write = (
+  { cors, leaving }: Lane,
+  response: Http.ServerResponse,
+  head: Head.Head,
+  reply: Reply,
+  code?: number
+): void => Write.write(response, head, reply, { code, close: leaving, headers: cors.headers(head.visitor) })

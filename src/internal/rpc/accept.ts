@@ -1,21 +1,26 @@
 /**
- * In which content type a caller wants its answer, where it is not the one it asked in.
+ * In which form a caller wants its answer: the content type, and whether there is room for many replies.
  *
  * Only the plain lane over HTTP has room for the wish (`Accept`) and for what became of it (`Content-Type`). It hangs a
  * note on the call; whoever answers writes on it; the lane reads it when it answers. Everywhere else there is no note,
- * and an answer is in the content type of its call.
+ * an answer is in the content type of its call, and there is room for all of it.
  */
 import type { Codec, Format } from "../../Codec.ts"
 import type { Call } from "../../Transport.ts"
+import type { Method } from "./methods.ts"
 
 /** A wish, and what became of it. */
 export interface Note {
   /** The value of `Accept`. */
   readonly wanted: string | undefined
+  /** Whether the answer may be many replies. */
+  readonly isMany: boolean
+  /** Whether whoever asks may do so by accident, or be made to: a `GET`. */
+  readonly isGet: boolean
   /** The content type of the answer, where it is not that of the call. */
   answered: string | undefined
-  /** Whether nothing that is spoken here was wanted. */
-  refused: boolean
+  /** Why there is no answer, where the request was not made for it. */
+  refused: "unacceptable" | "unsafe" | undefined
 }
 
 /** A call that may have a note. */
@@ -23,11 +28,35 @@ export interface Noted extends Call {
   readonly accept?: Note | undefined
 }
 
-/** The note of a call. A call in JSON, which has a form for everything, needs none where it wants nothing else. */
-export const make = (contentType: string, wanted: string | undefined): Note | undefined =>
-  contentType === "application/json" && (isAny(wanted) || wanted === contentType)
-    ? undefined
-    : { wanted, answered: undefined, refused: false }
+/** The note of a call. */
+export const make = (wanted: string | undefined, isMany: boolean, isGet: boolean): Note => ({
+  wanted,
+  isMany,
+  isGet,
+  answered: undefined,
+  refused: undefined
+})
+
+/**
+ * Why a method does not answer a request of this form; undefined where it does.
+ *
+ * **Details**
+ *
+ * A `GET` follows a stream of an idempotent method, and nothing else. A browser makes one for every link and image, and
+ * `EventSource` makes it again whenever it has lost the connection.
+ */
+export const problemOf = ({ accept: note }: Noted, method: Method): string | undefined => {
+  if (note === undefined) return undefined
+  if (method.streamsOut && !note.isMany) {
+    note.refused = "unacceptable"
+    return `${method.endpoint} has many replies: Accept application/x-ndjson or text/event-stream`
+  }
+  if (note.isGet && !(method.streamsOut && method.idempotent)) {
+    note.refused = "unsafe"
+    return `${method.endpoint} is called by a POST: a GET follows the replies of idempotent methods`
+  }
+  return undefined
+}
 
 /**
  * The format to answer a call in; undefined where none that is spoken is wanted.
@@ -49,10 +78,25 @@ export const choose = (call: Noted, asked: Format, codec: Codec["Service"]): For
     highest = weight
     best = codec.find(contentType)
   }
-  note.refused = best === undefined
+  if (best === undefined) note.refused = "unacceptable"
   if (best !== undefined && best !== asked) tell(call, best.contentType)
   return best
 }
+
+/** One of the ranges that are accepted. */
+export interface Wish {
+  /** `text/plain`, or with a star for either part. */
+  readonly range: string
+  readonly weight: number
+}
+
+/** The wishes in a value of `Accept`, the first 32 of them. */
+export const parse = (accept: string): ReadonlyArray<Wish> =>
+  accept.split(",", maxWishes).map((wish) => {
+    const [range, ...parameters] = wish.split(";").map((part) => part.trim().toLowerCase())
+    const weight = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2)
+    return { range, weight: weight === undefined ? 1 : Number(weight) || 0 }
+  })
 
 /** Tells the lane in which content type the answer is. */
 export const tell = (call: Noted, contentType: string): void => {
@@ -61,22 +105,9 @@ export const tell = (call: Noted, contentType: string): void => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const isAny = (wanted: string | undefined): boolean => wanted === undefined || wanted === "" || wanted === "*/*"
-
-interface Wish {
-  /** `text/plain`, or with a star for either part. */
-  readonly range: string
-  readonly weight: number
-}
-
 const maxWishes = 32
 
-const parse = (accept: string): ReadonlyArray<Wish> =>
-  accept.split(",", maxWishes).map((wish) => {
-    const [range, ...parameters] = wish.split(";").map((part) => part.trim().toLowerCase())
-    const weight = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2)
-    return { range, weight: weight === undefined ? 1 : Number(weight) || 0 }
-  })
+const isAny = (wanted: string | undefined): boolean => wanted === undefined || wanted === "" || wanted === "*/*"
 
 /** The weight of the wish that means a content type most exactly; none weighs nothing. */
 const weightOf = (wishes: ReadonlyArray<Wish>, contentType: string): number => {

@@ -122,6 +122,8 @@ interface Serving {
 /** The coders of the formats that a call is in and wants its answer in; or why there are none. */
 const codersOf = (call: Call, method: Method, codec: Codec["Service"]): Answering | string => {
   const { contentType } = call
+  const problem = Accept.problemOf(call, method)
+  if (problem !== undefined) return problem
   const read = codec.find(contentType)
   if (read === undefined) return new UnknownContentType({ contentType, spoken: codec.contentTypes }).message
   const write = Accept.choose(call, read, codec)
