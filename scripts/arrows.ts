@@ -33,10 +33,23 @@ const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
   Transport: [],
   Selector: ["Registry"],
   Contract: ["RpcError", "Codec"],
-  Broker: ["Codec"],
+  Message: [],
+  BrokerError: ["Codec"],
+  Broker: ["Codec", "Message", "BrokerError"],
   Protobuf: ["Codec", "Contract"],
   Rpc: ["Contract", "RpcError", "Codec", "Transport"],
-  index: ["RpcError", "Codec", "Registry", "Transport", "Selector", "Contract", "Broker", "Rpc"]
+  index: [
+    "RpcError",
+    "Codec",
+    "Registry",
+    "Transport",
+    "Selector",
+    "Contract",
+    "Broker",
+    "BrokerError",
+    "Message",
+    "Rpc"
+  ]
 }
 
 /** The two files that may name layers: one composes the defaults, the other lists them all. */

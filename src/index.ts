@@ -5,8 +5,10 @@
  * nobody loads what they do not use.
  */
 export * as Broker from "./Broker.ts"
+export * as BrokerError from "./BrokerError.ts"
 export * as Codec from "./Codec.ts"
 export * as Contract from "./Contract.ts"
+export * as Message from "./Message.ts"
 export * as Registry from "./Registry.ts"
 export * as Rpc from "./Rpc.ts"
 export * as RpcError from "./RpcError.ts"

@@ -8,14 +8,18 @@ import * as Queue from "effect/Queue"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Broker, type BrokerError, type Message } from "../src/Broker.ts"
+import { Broker, subscribe, type SubscribeOptions } from "../src/Broker.ts"
+import type { BrokerError } from "../src/BrokerError.ts"
+import type { Codec } from "../src/Codec.ts"
 import * as HttpBroker from "../src/Layers/HttpBroker.ts"
 import * as HttpTransport from "../src/Layers/HttpTransport.ts"
+import { JsonCodecLive } from "../src/Layers/JsonCodec.ts"
 import { MemoryRegistryLive } from "../src/Layers/MemoryRegistry.ts"
 import * as MemoryTransport from "../src/Layers/MemoryTransport.ts"
+import type { Receipt } from "../src/Message.ts"
 import { Instance, Registry } from "../src/Registry.ts"
 import { Transport } from "../src/Transport.ts"
-import { brokerSuite, listen, message, say, word } from "./suites/broker.ts"
+import { brokerSuite, listen, message, say, words } from "./suites/broker.ts"
 
 const memory = Layer.merge(MemoryRegistryLive, MemoryTransport.layer)
 const sockets = Layer.merge(MemoryRegistryLive, HttpTransport.layer({ host: "127.0.0.1" }))
@@ -37,7 +41,7 @@ const between = (
   proof: (
     nodes: Nodes,
     doubted: ReadonlyArray<string>
-  ) => Effect.Effect<void, BrokerError, Broker | Registry | Scope.Scope>,
+  ) => Effect.Effect<void, BrokerError, Broker | Codec | Registry | Scope.Scope>,
   options?: HttpBroker.Options
 ) => {
   for (const [name, network] of Object.entries({ memory: overMemory, sockets: overSockets })) {
@@ -53,9 +57,19 @@ const between = (
         )
         const [publisher, subscriber] = yield* Effect.all([node, node])
         yield* Effect.provideService(proof({ publisher, subscriber }, doubted), Broker, subscriber)
-      }).pipe(Effect.provide(MemoryRegistryLive), Effect.provideService(References.MinimumLogLevel, "None")))
+      }).pipe(
+        Effect.provide([MemoryRegistryLive, JsonCodecLive]),
+        Effect.provideService(References.MinimumLogLevel, "None")
+      ))
   }
 }
+
+const subscribeOn = <E, R>(
+  broker: Broker["Service"],
+  topic: string,
+  handler: (word: string) => Effect.Effect<void, E, R>,
+  options?: SubscribeOptions<string, E>
+) => Effect.provideService(subscribe(words(topic), handler, options), Broker, broker)
 
 describe("HttpBroker", () => {
   between(
@@ -64,7 +78,7 @@ describe("HttpBroker", () => {
       Effect.gen(function*() {
         const there = yield* Effect.all([listen("a"), listen("a"), listen("a", { group: "g" })])
         const here = yield* Effect.provideService(listen("a"), Broker, publisher)
-        for (const word of ["one", "two"]) yield* publisher.publish("a", message(word))
+        for (const word of ["one", "two"]) yield* publisher.publish("a", [message(word)])
         for (const heard of [...there, here]) {
           assert.deepStrictEqual(yield* Queue.takeN(heard, 2), ["one", "two"])
           assert.strictEqual(yield* Queue.size(heard), 0)
@@ -72,41 +86,19 @@ describe("HttpBroker", () => {
       })
   )
 
-  between("carries headers and body across", ({ publisher, subscriber }) =>
-    Effect.gen(function*() {
-      const heard = yield* Deferred.make<Message>()
-      yield* subscriber.subscribe("a", (message) => Deferred.succeed(heard, message))
-      yield* publisher.publish("a", message("héllo"))
-      const { body, headers } = yield* Deferred.await(heard)
-      assert.strictEqual(new TextDecoder().decode(body), "héllo")
-      assert.deepInclude(headers, message("héllo").headers)
-    }))
-
   between("gives an event to one member of a group that spans processes", ({ publisher }) =>
     Effect.gen(function*() {
       const there = yield* listen("a", { group: "g" })
       const here = yield* Effect.provideService(listen("a", { group: "g" }), Broker, publisher)
-      for (let event = 0; event < 20; event++) yield* publisher.publish("a", message("one"))
+      for (let event = 0; event < 20; event++) yield* publisher.publish("a", [message("one")])
       assert.strictEqual((yield* Queue.size(there)) + (yield* Queue.size(here)), 20)
-    }))
-
-  between("says who refused and why, when all were tried", ({ publisher, subscriber }) =>
-    Effect.gen(function*() {
-      yield* subscriber.subscribe("a", () => Effect.fail(new Error("no room")))
-      yield* subscriber.subscribe("a", () => Effect.die(new Error("a bug")))
-      const heard = yield* listen("a")
-      const reason = yield* undelivered(publisher.publish("a", message("one")))
-      assert.strictEqual(yield* Queue.take(heard), "one")
-      assert.strictEqual(reason.accepted, 1)
-      const problems = reason.refusals.map(({ problem }) => problem)
-      assert.sameMembers(problems, ["Error: no room", "Defect: a bug"])
     }))
 
   between("passes over a member of a group that cannot be reached", ({ publisher }) =>
     Effect.gen(function*() {
       yield* registerGhost("g")
       const heard = yield* listen("a", { group: "g" })
-      for (let event = 0; event < 10; event++) yield* publisher.publish("a", message("one"))
+      for (let event = 0; event < 10; event++) yield* publisher.publish("a", [message("one")])
       assert.strictEqual(yield* Queue.size(heard), 10)
     }))
 
@@ -116,7 +108,7 @@ describe("HttpBroker", () => {
       Effect.gen(function*() {
         yield* registerGhost("ff.http.broadcast")
         const heard = yield* listen("a")
-        const reason = yield* undelivered(publisher.publish("a", message("one")))
+        const reason = yield* undelivered(publisher.publish("a", [message("one")]))
         assert.strictEqual(yield* Queue.take(heard), "one")
         assert.deepStrictEqual(reason.refusals.map(({ subscriber }) => subscriber), ["ghost"])
         assert.deepStrictEqual(doubted, ["ghost"])
@@ -129,72 +121,31 @@ describe("HttpBroker", () => {
       const heard = yield* listen("a")
       const [{ address, metadata }] = yield* subscriptions(registry)
       yield* Effect.orDie(registry.register(new Instance({ ...ghost("ff.http.broadcast", metadata), address })))
-      yield* publisher.publish("a", message("one"))
+      yield* publisher.publish("a", [message("one")])
       assert.strictEqual(yield* Queue.take(heard), "one")
-    }))
-
-  between("tries a subscriber of its own once", ({ publisher }) =>
-    Effect.gen(function*() {
-      yield* publisher.subscribe("a", () => Effect.fail("busy"))
-      const reason = yield* undelivered(publisher.publish("a", message("one")))
-      assert.lengthOf(reason.refusals, 1)
     }))
 
   between("refuses what more waits than it has room for", ({ publisher, subscriber }) =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
-      yield* subscriber.subscribe("a", () => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
-      yield* Effect.forkScoped(publisher.publish("a", message("one")))
+      yield* subscribeOn(subscriber, "a", () => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+      yield* Effect.forkScoped(publisher.publish("a", [message("one")]))
       yield* Deferred.await(begun)
-      const reason = yield* undelivered(publisher.publish("a", message("two")))
+      const reason = yield* undelivered(publisher.publish("a", [message("two")]))
       assert.match(reason.refusals[0]!.problem, /^Overloaded/)
     }), { capacity: 1 })
-
-  between(
-    "gives up on a handler that takes too long, and interrupts it",
-    ({ publisher, subscriber }) =>
-      Effect.gen(function*() {
-        const interrupted = yield* Deferred.make<void>()
-        yield* subscriber.subscribe(
-          "a",
-          () => Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
-        )
-        const reason = yield* undelivered(publisher.publish("a", message("one")))
-        assert.match(reason.refusals[0]!.problem, /^DeadlineExceeded/)
-        yield* Deferred.await(interrupted)
-      }),
-    { timeout: "50 millis" }
-  )
-
-  between(
-    "interrupts the handler when the publisher is interrupted",
-    ({ publisher, subscriber }) =>
-      Effect.gen(function*() {
-        const begun = yield* Deferred.make<void>()
-        const interrupted = yield* Deferred.make<void>()
-        yield* subscriber.subscribe("a", () =>
-          Deferred.succeed(begun, undefined).pipe(
-            Effect.andThen(Effect.never),
-            Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined))
-          ))
-        const publishing = yield* Effect.forkChild(publisher.publish("a", message("one")))
-        yield* Deferred.await(begun)
-        yield* Fiber.interrupt(publishing)
-        yield* Deferred.await(interrupted)
-      })
-  )
 
   between("publishes no more at a time than it is told", ({ publisher, subscriber }) =>
     Effect.gen(function*() {
       const begun = yield* Queue.unbounded<string>()
       const latch = yield* Deferred.make<void>()
-      const handler = (message: Message) => Effect.andThen(Queue.offer(begun, word(message)), Deferred.await(latch))
-      yield* subscriber.subscribe("a", handler)
-      yield* subscriber.subscribe("b", handler)
-      const first = yield* Effect.forkChild(publisher.publish("a", message("first")))
+      const handler = (word: string) => Effect.andThen(Queue.offer(begun, word), Deferred.await(latch))
+      yield* subscribeOn(subscriber, "a", handler)
+      yield* subscribeOn(subscriber, "b", handler)
+      const first = yield* Effect.forkChild(publisher.publish("a", [message("first")]))
       assert.strictEqual(yield* Queue.take(begun), "first")
       yield* listen("c")
-      const second = yield* Effect.forkChild(publisher.publish("b", message("second")), { startImmediately: true })
+      const second = yield* Effect.forkChild(publisher.publish("b", [message("second")]), { startImmediately: true })
       // Events of another publisher, there and back, show that the second one had its chance.
       for (let event = 0; event < 5; event++) yield* say("c", "by another broker")
       assert.strictEqual(yield* Queue.size(begun), 0)
@@ -211,7 +162,7 @@ describe("HttpBroker", () => {
         const registry = yield* Registry
         const metadata = { broker: "http", topic: "a", secure: "false" }
         yield* Effect.orDie(registry.register(ghost("ff.http.broadcast", metadata)))
-        yield* publisher.publish("a", message("one"))
+        yield* publisher.publish("a", [message("one")])
       })
   )
 
@@ -220,7 +171,7 @@ describe("HttpBroker", () => {
     ({ subscriber }) =>
       Effect.gen(function*() {
         const registry = yield* Registry
-        for (const topic of ["a", "b"]) yield* subscriber.subscribe(topic, () => Effect.void)
+        for (const topic of ["a", "b"]) yield* subscribeOn(subscriber, topic, () => Effect.void)
         const listed = yield* subscriptions(registry)
         assert.lengthOf(listed, 2)
         assert.strictEqual(new Set(listed.map(({ address }) => address)).size, 1)
@@ -230,17 +181,17 @@ describe("HttpBroker", () => {
   between("refuses names that cannot travel", ({ subscriber }) =>
     Effect.gen(function*() {
       for (const topic of ["", "with space", "ümlaut", "line\n", "x".repeat(201)]) {
-        const { reason } = yield* Effect.orDie(Effect.flip(subscriber.subscribe(topic, () => Effect.void)))
+        const { reason } = yield* Effect.orDie(Effect.flip(subscribeOn(subscriber, topic, () => Effect.void)))
         assert.strictEqual(reason._tag, "Refused")
       }
       for (const group of ["", "ff.http.broadcast", "a b"]) {
-        const { reason } = yield* Effect.orDie(Effect.flip(subscriber.subscribe("a", () => Effect.void, { group })))
+        const { reason } = yield* Effect.orDie(Effect.flip(subscribeOn(subscriber, "a", () => Effect.void, { group })))
         assert.strictEqual(reason._tag, "Refused")
       }
     }))
 })
 
-const undelivered = (publishing: Effect.Effect<void, BrokerError>) =>
+const undelivered = (publishing: Effect.Effect<Receipt, BrokerError>) =>
   Effect.map(Effect.orDie(Effect.flip(publishing)), ({ reason }) => {
     if (reason._tag === "Undelivered") return reason
     throw new Error(`expected Undelivered, not ${reason._tag}`)

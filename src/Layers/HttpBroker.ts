@@ -11,12 +11,15 @@ import * as Layer from "effect/Layer"
 import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { Broker, BrokerError, BrokerUnavailable, Refused, Undelivered } from "../Broker.ts"
+import { Broker } from "../Broker.ts"
+import { BrokerError, BrokerUnavailable, Refused, Undelivered } from "../BrokerError.ts"
 import * as Inbox from "../internal/broker/inbox.ts"
+import * as Limits from "../internal/broker/limits.ts"
 import * as Outbox from "../internal/broker/outbox.ts"
 import * as Connections from "../internal/connections.ts"
 import * as Id from "../internal/id.ts"
 import * as Listings from "../internal/listings.ts"
+import type { Message, Receipt } from "../Message.ts"
 import { Instance, Registry, type RegistryError } from "../Registry.ts"
 import { Transport } from "../Transport.ts"
 
@@ -73,25 +76,27 @@ export const make = (
     const concurrency = options?.deliveries ?? 64
 
     return Broker.of({
-      publish: Effect.fnUntraced(function*(topic, message) {
+      publish: Effect.fnUntraced(function*(topic, messages) {
+        yield* Limits.check(topic, { messages }, Limits.maxBody)
         if (!listing.isCurrent) yield* Effect.mapError(listing.ready, unavailable(topic))
-        const parties = partiesOf(topic, own, listing.list ?? [])
-        if (parties.length === 0) return
-        const deliveries = Effect.forEach(parties, (party) => Outbox.deliver(outbox, party, message), { concurrency })
-        yield* settle(topic, yield* turn.withPermit(deliveries))
-      }),
-      subscribe: Effect.fnUntraced(function*(topic, handler, options) {
-        const group = options?.group ?? broadcast
-        const problem = problemOf(topic, options?.group)
-        if (problem !== undefined) return yield* refused(topic, problem)
+        const parties = [...partiesOf(topic, own, listing.list ?? [])]
+        const deliver = (message: Message) =>
+          Effect.forEach(parties, ([name, party]) => Outbox.deliver(outbox, name, party, message), { concurrency })
+        return settle(topic, yield* turn.withPermit(Effect.forEach(messages, deliver, { concurrency })))
+      }, Effect.flatten),
+      subscribe: Effect.fnUntraced(function*(topic, interest) {
+        yield* Limits.check(topic, interest, Limits.maxBody)
+        const group = interest.group ?? broadcast
+        if (interest.group === broadcast) return yield* refused(topic, `the group ${broadcast} stands for no group`)
         const reachable = yield* Effect.mapError(RcRef.get(address), unavailable(topic))
         const instance = makeInstance(topic, group, yield* Id.make, reachable)
-        yield* inbox.open(instance.id, topic, handler)
+        const deliveries = yield* inbox.open(instance.id, topic)
         yield* Effect.mapError(registry.register(instance), unregistered(topic))
         yield* Effect.acquireRelease(
           Effect.sync(() => own.set(instance.id, instance)),
           () => Effect.sync(() => own.delete(instance.id))
         )
+        return { deliveries }
       })
     })
   })
@@ -128,30 +133,27 @@ const partiesOf = (
   topic: string,
   own: ReadonlyMap<string, Instance>,
   listed: ReadonlyArray<Instance>
-): ReadonlyArray<ReadonlyArray<Instance>> => {
+): ReadonlyMap<string, ReadonlyArray<Instance>> => {
   const others = listed.filter(({ id, metadata }) => metadata["carrier"] === carrier && !own.has(id))
   const subscribers = [...own.values(), ...others].filter(({ metadata }) => metadata["topic"] === topic)
-  const parties = Map.groupBy(subscribers, ({ id, version }) => version === broadcast ? `\0${id}` : version)
-  return [...parties.values()]
+  return Map.groupBy(subscribers, ({ id, version }) => version === broadcast ? id : version)
 }
 
-const settle = (topic: string, outcomes: ReadonlyArray<Outbox.Outcome>): Effect.Effect<void, BrokerError> => {
-  const refusals = outcomes.flatMap((outcome) => outcome.refusals)
-  if (refusals.length === 0) return Effect.void
-  const accepted = outcomes.filter((outcome) => outcome.accepted).length
-  return Effect.fail(new BrokerError({ reason: new Undelivered({ topic, accepted, refusals }) }))
+/** What became of each event at each party. */
+const settle = (
+  topic: string,
+  events: ReadonlyArray<ReadonlyArray<Outbox.Outcome>>
+): Effect.Effect<Receipt, BrokerError> => {
+  const refusals = events.flatMap((outcomes, event) =>
+    outcomes.flatMap((outcome) => outcome.refusals.map((refusal) => ({ ...refusal, events: [event] })))
+  )
+  const parties = new Set(events.flatMap((outcomes) => outcomes.map(({ party }) => party)))
+  for (const outcome of events.flat()) if (!outcome.accepted) parties.delete(outcome.party)
+  const acceptedBy = [...parties].toSorted()
+  return refusals.length === 0
+    ? Effect.succeed({ acceptedBy })
+    : Effect.fail(new BrokerError({ reason: new Undelivered({ topic, acceptedBy, refusals }) }))
 }
-
-const longest = 200
-
-/** Topic and group become facts of an instance, and travel as text in records and headers. */
-const problemOf = (topic: string, group: string | undefined): string | undefined => {
-  if (!isName(topic)) return `a topic has 1 to ${longest} visible ASCII characters`
-  if (group !== undefined && !isName(group)) return `a group has 1 to ${longest} visible ASCII characters`
-  return group === broadcast ? `the group ${broadcast} stands for no group` : undefined
-}
-
-const isName = (text: string): boolean => text.length <= longest && /^[\x21-\x7E]+$/.test(text)
 
 const refused = (topic: string, problem: string) => new BrokerError({ reason: new Refused({ topic, problem }) })
 

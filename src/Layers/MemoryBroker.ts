@@ -1,22 +1,24 @@
 /**
  * Events within one process.
  *
- * Each subscriber without a group, and each group, has a queue of its own. A group's members take from its queue as they
- * become idle, so the events go round and a slow member holds nobody up.
+ * Each subscription without a group, and each group, has a backlog of its own. A group's members take from its backlog
+ * as they become idle, so the events go round and a slow member holds nobody up.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import * as Scope from "effect/Scope"
-import { Broker, type Message } from "../Broker.ts"
-import * as Subscription from "../internal/broker/subscription.ts"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Broker } from "../Broker.ts"
+import * as Backlog from "../internal/broker/backlog.ts"
+import * as Limits from "../internal/broker/limits.ts"
+import type { Delivery } from "../Message.ts"
 
 /** The bounds of a broker. */
 export interface Options {
-  /** How many events wait for a subscriber or a group before `publish` waits for room; 1024 unless told. */
+  /** How many events wait for a subscription or a group before `publish` waits for room; 1024 unless told. */
   readonly capacity?: number | undefined
-  /** How often an event is given to handlers that do not accept it; 3 times unless told. */
-  readonly deliveries?: number | undefined
+  /** The largest body of an event, in bytes; 1 MiB unless told. */
+  readonly maxBody?: number | undefined
 }
 
 /**
@@ -24,50 +26,84 @@ export interface Options {
  *
  * **Details**
  *
- * To publish is to put the event into the queues of all who listen now, and to wait where one of them is full; handlers
- * run later, each with one event at a time, in the order of publishing. An event that a member of a group does not accept
- * is given to the next member, or again to the same one where it is alone. After the last delivery it is dropped, and the
- * log says so. Where the last subscriber of a queue leaves, what waits in it is dropped.
+ * To publish is to put events into the backlogs of all who listen now, and to wait where one of them is full; handlers
+ * run later, in the order of publishing. What is given back waits behind the others, for any member of its group. Where
+ * the last subscription of a backlog ends, what waits in it is dropped.
+ *
+ * Topics and groups have 1 to 200 visible ASCII characters. There are no wildcards.
  *
  * **Gotchas**
  *
- * A handler that publishes to the topic it listens to waits for itself once its queue is full.
+ * A handler that publishes to the topic it listens to waits for itself once its backlog is full.
  */
 export const make = (options?: Options): Effect.Effect<Broker["Service"], never, Scope.Scope> =>
   Effect.gen(function*() {
-    // Parallel: a worker ends when its handler does, and the handler when its own scope closes.
-    const scope = yield* Scope.fork(yield* Effect.scope, "parallel")
+    const scope = yield* Effect.scope
     const capacity = options?.capacity ?? 1024
-    const deliveries = options?.deliveries ?? 3
-    const topics = new Map<string, Groups>()
+    const maxBody = options?.maxBody ?? Limits.maxBody
+    const topics = new Map<string, Map<string, Group>>()
+    let subscriptions = 0
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(
+        [...topics.values()].flatMap((groups) => Array.from(groups.values())),
+        ({ backlog }) => backlog.end
+      )
+    )
+
+    const join = (topic: string, name: string) =>
+      Effect.sync(() => {
+        const groups = topics.get(topic) ?? new Map<string, Group>()
+        const group = groups.get(name) ?? { backlog: Backlog.make(capacity), members: 0 }
+        topics.set(topic, groups.set(name, group))
+        group.members++
+        return group
+      })
+    const leave = (topic: string, name: string) =>
+      Effect.suspend(() => {
+        const groups = topics.get(topic)
+        const group = groups?.get(name)
+        if (groups === undefined || group === undefined || --group.members > 0) return Effect.void
+        groups.delete(name)
+        if (groups.size === 0) topics.delete(topic)
+        return group.backlog.end
+      })
 
     return Broker.of({
-      publish: (topic, message) =>
-        Effect.suspend(() => {
-          const full: Array<Effect.Effect<boolean>> = []
-          for (const { queue } of topics.get(topic)?.values() ?? []) {
-            if (!Queue.offerUnsafe(queue, message)) full.push(Queue.offer(queue, message))
-          }
-          return Effect.all(full, { concurrency: "unbounded", discard: true })
-        }),
-      subscribe: (topic, handler, options) =>
-        Effect.acquireRelease(
-          Effect.gen(function*() {
-            const own = yield* Scope.fork(scope)
-            const member = yield* Subscription.make(topic, handler, own)
-            const group = yield* join(topics, topic, options?.group ?? Symbol(topic), capacity)
-            group.members.push(member)
-            const worker = yield* Effect.forkIn(work(group, member, deliveries), scope)
-            return { group, member, own, worker }
-          }),
-          ({ group, member, own, worker }, exit) =>
+      publish: Effect.fnUntraced(function*(topic, messages) {
+        yield* Limits.check(topic, { messages }, maxBody)
+        const groups = [...topics.get(topic) ?? []]
+        yield* Effect.forEach(groups, ([, { backlog }]) => backlog.offer(messages), {
+          concurrency: "unbounded",
+          discard: true
+        })
+        return { acceptedBy: groups.map(([name]) => name).toSorted() }
+      }),
+      subscribe: Effect.fnUntraced(function*(topic, interest) {
+        yield* Limits.check(topic, interest, maxBody)
+        const name = interest.group ?? `#${++subscriptions}`
+        const { backlog } = yield* Effect.acquireRelease(join(topic, name), () => leave(topic, name))
+        const unsettled = new Set<Backlog.Entry>()
+        yield* Effect.addFinalizer(() => backlog.giveBack([...unsettled].map(again)))
+        const deliver = (entry: Backlog.Entry): Delivery => ({
+          message: entry.message,
+          topic,
+          attempt: entry.handed + 1,
+          ack: Effect.sync(() => void unsettled.delete(entry)),
+          giveBack: (delay) =>
             Effect.suspend(() => {
-              leave(group, member)
-              // Not awaited: the worker may have an event in hand, and sees it through with the other members.
-              worker.interruptUnsafe()
-              return Scope.close(own, exit)
+              unsettled.delete(entry)
+              const back = backlog.giveBack([again(entry)])
+              return delay === undefined ? back : Effect.asVoid(Effect.forkIn(Effect.delay(back, delay), scope))
             })
-        )
+        })
+        const hold = (entries: Backlog.Taken) => {
+          for (const entry of entries) unsettled.add(entry)
+        }
+        // One by one within a group, so that whoever is idle gets the next.
+        const take = backlog.take(interest.group === undefined ? interest.prefetch : 1, hold)
+        const pull = Effect.map(take, ([first, ...others]) => [deliver(first), ...others.map(deliver)] as const)
+        return { deliveries: Stream.fromPull(Effect.succeed(pull)) }
+      })
     })
   })
 
@@ -79,59 +115,10 @@ export const MemoryBrokerLive: Layer.Layer<Broker> = layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** By name; who listens without a group has a symbol for one. */
-type Groups = Map<string | symbol, Group>
-
+/** Who share their events; a subscription without a group is one of its own. */
 interface Group {
-  readonly topic: string
-  readonly queue: Queue.Queue<Message>
-  readonly members: Array<Subscription.Subscription>
-  readonly disband: () => void
+  readonly backlog: Backlog.Backlog
+  members: number
 }
 
-const join = (topics: Map<string, Groups>, topic: string, name: string | symbol, capacity: number) =>
-  Effect.map(Queue.bounded<Message>(capacity), (queue): Group => {
-    const groups: Groups = topics.get(topic) ?? new Map()
-    topics.set(topic, groups)
-    const disband = () => {
-      groups.delete(name)
-      if (groups.size === 0) topics.delete(topic)
-      Queue.shutdownUnsafe(queue)
-    }
-    const group = groups.get(name) ?? { topic, queue, members: [], disband }
-    groups.set(name, group)
-    return group
-  })
-
-const leave = (group: Group, member: Subscription.Subscription): void => {
-  const at = group.members.indexOf(member)
-  if (at === -1) return
-  group.members.splice(at, 1)
-  if (group.members.length === 0) group.disband()
-}
-
-/** Interrupted only between events: one that was taken is seen through. */
-const work = (group: Group, member: Subscription.Subscription, deliveries: number): Effect.Effect<never> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.forever(
-      Effect.flatMap(restore(Queue.take(group.queue)), (message) => give(group, member, message, deliveries))
-    )
-  )
-
-const give = (
-  group: Group,
-  member: Subscription.Subscription,
-  message: Message,
-  deliveries: number
-): Effect.Effect<void> =>
-  Effect.flatMap(member.deliver(message), (exit) => {
-    if (exit._tag === "Success") return Effect.void
-    // Who leaves has not refused, so that delivery does not count. This ends, as each one leaves once.
-    const isOver = member.isOver()
-    if (isOver) leave(group, member)
-    const next = group.members[(group.members.indexOf(member) + 1) % group.members.length]
-    if (next === undefined) return Effect.void
-    const left = isOver ? deliveries : deliveries - 1
-    if (left === 0) return Effect.annotateLogs(Effect.logError("An event was given up"), { topic: group.topic })
-    return give(group, next, message, left)
-  })
+const again = ({ handed, message }: Backlog.Entry): Backlog.Entry => ({ message, handed: handed + 1 })

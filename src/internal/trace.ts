@@ -56,6 +56,28 @@ export const scoped = (
 ): Effect.Effect<Tracer.Span, never, Scope.Scope> =>
   Effect.makeSpanScoped(`${service}/${method}`, options(kind, service, method, parent))
 
+/** A span by the conventions for messaging, around the handling of an event. */
+export const consuming = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  topic: string,
+  { id, topic: from }: { readonly id: string; readonly topic: string },
+  parent: Tracer.AnySpan | undefined
+): Effect.Effect<A, E, R> =>
+  Effect.useSpan(
+    `process ${topic}`,
+    {
+      kind: "consumer",
+      parent,
+      attributes: {
+        "messaging.system": "effect-micro",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": from,
+        "messaging.message.id": id
+      }
+    },
+    (span) => Effect.provideService(effect, Tracer.ParentSpan, span)
+  )
+
 type Kind = "client" | "server"
 
 const options = (kind: Kind, service: string, method: string, parent: Tracer.AnySpan | undefined) => ({

@@ -1,24 +1,20 @@
 /**
  * The receiving half of a broker without a server: events come in as calls, one method a subscription, and the reply is
- * the handler's acknowledgement.
+ * the subscriber's acknowledgement.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Message } from "../../Broker.ts"
+import { type Delivery, Header } from "../../Message.ts"
 import { type Call, type Exchange, failure, type Reply } from "../../Transport.ts"
-import * as Subscription from "./subscription.ts"
 
 export interface Inbox {
   readonly exchange: Exchange
-  /** Takes events for a subscription, by its id, until the scope closes; then its handler is interrupted. */
-  readonly open: <E, R>(
-    id: string,
-    topic: string,
-    handler: (message: Message) => Effect.Effect<void, E, R>
-  ) => Effect.Effect<void, never, R | Scope.Scope>
+  /** Takes events for a subscription, by its id, until the scope closes. */
+  readonly open: (id: string, topic: string) => Effect.Effect<Stream.Stream<Delivery>, never, Scope.Scope>
 }
 
 /** An inbox where at most so many events wait for each subscription; more are refused. */
@@ -28,45 +24,61 @@ export const make = (capacity: number): Inbox => {
     Effect.suspend(() => {
       const slot = slots.get(call.method)
       if (slot === undefined) return Effect.succeed(failure("Unimplemented", `${call.method} has left`))
-      if (slot.waiting >= capacity) return Effect.succeed(failure("Overloaded", `${slot.waiting} events wait already`))
-      slot.waiting++
-      const headers = { ...call.headers, "content-type": call.contentType }
-      return slot.subscription.deliver({ headers, body }).pipe(
-        Effect.map((exit) => acknowledgement(exit, slot.subscription)),
-        Effect.ensuring(Effect.sync(() => slot.waiting--))
-      )
+      if (slot.held.size >= capacity) {
+        return Effect.succeed(failure("Overloaded", `${slot.held.size} events wait already`))
+      }
+      const settled = Deferred.makeUnsafe<Reply>()
+      slot.held.add(settled)
+      Queue.offerUnsafe(slot.queue, deliveryOf(call, body, slot.topic, settled))
+      return Effect.ensuring(Deferred.await(settled), Effect.sync(() => slot.held.delete(settled)))
     })
   return {
     exchange: { unary, stream: (call, messages) => Stream.fromEffect(head(call, messages, unary)) },
-    open: (id, topic, handler) =>
-      Effect.asVoid(Effect.acquireRelease(
-        Effect.gen(function*() {
-          const scope = yield* Scope.make()
-          slots.set(id, { subscription: yield* Subscription.make(topic, handler, scope), waiting: 0 })
-          return scope
-        }),
-        (scope, exit) =>
-          Effect.suspend(() => {
-            slots.delete(id)
-            return Scope.close(scope, exit)
-          })
-      ))
+    open: (id, topic) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.map(Queue.unbounded<Delivery, Cause.Done>(), (queue) => {
+            const slot: Slot = { topic, queue, held: new Set() }
+            slots.set(id, slot)
+            return slot
+          }),
+          ({ held, queue }) =>
+            Effect.suspend(() => {
+              slots.delete(id)
+              for (const settled of held) Deferred.doneUnsafe(settled, Effect.succeed(left))
+              return Queue.shutdown(queue)
+            })
+        ),
+        ({ queue }) => Stream.fromQueue(queue)
+      )
   }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 interface Slot {
-  readonly subscription: Subscription.Subscription
-  waiting: number
+  readonly topic: string
+  readonly queue: Queue.Queue<Delivery, Cause.Done>
+  /** What is not settled, waiting or handed over. */
+  readonly held: Set<Deferred.Deferred<Reply>>
 }
 
-const acknowledgement = (exit: Exit.Exit<void, unknown>, subscription: Subscription.Subscription): Reply => {
-  if (exit._tag === "Success") return new Uint8Array(0)
-  if (subscription.isOver()) return failure("Unavailable", "the subscription has ended")
-  const error = Cause.squash(exit.cause)
-  return failure(Cause.hasDies(exit.cause) ? "Defect" : "Error", error instanceof Error ? error.message : String(error))
+const accepted: Reply = new Uint8Array(0)
+
+const left = failure("Unavailable", "the subscription has ended")
+
+const deliveryOf = (call: Call, body: Uint8Array, topic: string, settled: Deferred.Deferred<Reply>): Delivery => {
+  const { [Header.attempt]: attempt, [Header.id]: id = "", ...headers } = call.headers
+  return {
+    message: { id, headers: { ...headers, [Header.contentType]: call.contentType }, body },
+    topic,
+    attempt: Number(attempt ?? 1),
+    ack: Effect.sync(() => void Deferred.doneUnsafe(settled, Effect.succeed(accepted))),
+    giveBack: () => Effect.sync(() => void Deferred.doneUnsafe(settled, Effect.succeed(returned)))
+  }
 }
+
+const returned = failure("Unavailable", "the event was given back")
 
 /** An event is one message, whichever way the transport brings it. */
 const head = (

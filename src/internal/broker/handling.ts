@@ -1,0 +1,99 @@
+/**
+ * What becomes of one delivery: the exit of its handler decides, and it is settled exactly once.
+ *
+ * The same for all brokers. All of it is uninterruptible but the handler and the pauses between its runs.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import * as Tracer from "effect/Tracer"
+import { type Delivery, Header, type Received } from "../../Message.ts"
+import * as Trace from "../trace.ts"
+import type { Decoded } from "./coding.ts"
+import { type DeadLetters, pause } from "./deadLetters.ts"
+
+/** How a subscription handles its events. */
+export interface Policy<in out A, in out E, R> {
+  readonly topic: string
+  readonly handler: (event: A, received: Received) => Effect.Effect<void, E, R>
+  readonly retry: Schedule.Schedule<unknown, E>
+  /** How often an event may be handed over before it is given up unhandled. */
+  readonly deliveries: number
+  readonly deadLetters: DeadLetters
+}
+
+/** Sees a delivery through. Its own region is uninterruptible already. */
+export const handle = <A, E, R>(
+  policy: Policy<A, E, R>,
+  delivery: Delivery,
+  event: Decoded<A>
+): Effect.Effect<void, never, R> => {
+  const { deadLetters, deliveries } = policy
+  if (deadLetters.isStray(delivery)) return delivery.ack
+  if (event._tag === "Failure") {
+    return deadLetters.bury(delivery, Cause.hasDies(event.cause) ? "died" : "undecodable", event.cause, 0)
+  }
+  // Its handlers never came as far as to fail: it may be what kills their processes.
+  if (delivery.attempt > deliveries) return deadLetters.bury(delivery, "returned", returned(delivery), 0)
+  return Effect.matchCauseEffect(run(policy, delivery, event.value, 0), {
+    onSuccess: () => delivery.ack,
+    onFailure: (cause) => settle(policy, delivery, event.value, cause)
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const returned = ({ attempt }: Delivery) =>
+  Cause.fail(new Error(`It was handed over ${attempt - 1} times, and no handler ended`))
+
+/** Runs the handler, as part of the publisher's trace if there is one. */
+const run = <A, E, R>(
+  { handler, topic }: Policy<A, E, R>,
+  { attempt, message, topic: from }: Delivery,
+  event: A,
+  retries: number
+): Effect.Effect<void, E, R> => {
+  const { headers, id } = message
+  const received: Received = { id, topic: from, headers, attempt: attempt + retries }
+  const handling = Effect.interruptible(Effect.suspend(() => handler(event, received)))
+  const traceparent = headers[Header.traceparent]
+  return Effect.withFiber((fiber) => {
+    const parent = traceparent === undefined ? undefined : Trace.parse(traceparent)
+    if (Trace.isRecording(fiber, parent)) return Trace.consuming(handling, topic, received, parent)
+    return parent === undefined ? handling : Effect.provideService(handling, Tracer.ParentSpan, parent)
+  })
+}
+
+/** What to do about a handler that did not succeed. */
+const settle = <A, E, R>(
+  policy: Policy<A, E, R>,
+  delivery: Delivery,
+  event: A,
+  cause: Cause.Cause<E>
+): Effect.Effect<void, never, R> =>
+  Effect.gen(function*() {
+    const { deadLetters } = policy
+    const next = yield* Schedule.toStepWithSleep(policy.retry)
+    let last = cause
+    for (let attempts = 1;; attempts++) {
+      if (Cause.hasDies(last)) return yield* deadLetters.bury(delivery, "died", last, attempts)
+      const error = Cause.findErrorOption(last)
+      if (error._tag === "None") return yield* interrupted(delivery)
+      const paused = yield* Effect.exit(Effect.interruptible(next(error.value)))
+      if (paused._tag === "Failure") {
+        if (Cause.hasInterrupts(paused.cause)) return yield* delivery.giveBack()
+        return yield* deadLetters.bury(delivery, "failed", last, attempts)
+      }
+      const exit = yield* Effect.exit(run(policy, delivery, event, attempts))
+      if (exit._tag === "Success") return yield* delivery.ack
+      last = exit.cause
+    }
+  })
+
+/** Back at once where the subscription ends; a handler that has interrupted itself would spin. */
+const interrupted = (delivery: Delivery): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.exit(Effect.interruptible(Effect.yieldNow)),
+    (exit) => delivery.giveBack(Exit.isSuccess(exit) ? pause : undefined)
+  )
