@@ -1,0 +1,4 @@
+import { faultSuite } from "./suite.ts"
+
+faultSuite("http")
+faultSuite("micros")
