@@ -56,7 +56,7 @@ export interface Method<out I extends Side, out O extends Side, out E extends Wi
   readonly payload: I
   readonly success: O
   readonly error: E
-  /** May be repeated on another instance after the connection broke. */
+  /** May run twice: on another instance when the connection broke, or when the first one does not answer. */
   readonly idempotent: boolean
   /** Its name on the wire, where that is not to be derived from the service's and its own. */
   readonly endpoint: string | undefined
@@ -75,7 +75,8 @@ export type ToSide<P> = P extends Side ? P
  *
  * **Gotchas**
  *
- * Say `idempotent` only of a method that may run twice without harm: such a call is repeated when a connection breaks.
+ * Say `idempotent` only of a method that may run twice without harm: such a call is repeated when a connection breaks, and
+ * when an instance takes much longer than others do.
  */
 export const method = <
   P extends Side | Schema.Struct.Fields = typeof Schema.Void,

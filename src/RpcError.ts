@@ -52,11 +52,15 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>("effe
 /** An instance refused the call on purpose: it has too much to do. No handler ran. */
 export class Overloaded extends Schema.TaggedError<Overloaded>("effect-micro/RpcError/Overloaded")("Overloaded", {
   ...who,
-  /** When to come back, in milliseconds, if the instance said. */
+  /** When to come back, in milliseconds, if the instance said; `Infinity` is not at all. */
   retryAfter: Schema.optional(Schema.Number)
 }) {
   override get message(): string {
-    const again = this.retryAfter === undefined ? "" : `; it asks to come back in ${this.retryAfter} ms`
+    const again = this.retryAfter === undefined
+      ? ""
+      : this.retryAfter === Infinity
+      ? "; it asks not to come back"
+      : `; it asks to come back in ${this.retryAfter} ms`
     return `${this.service}/${this.method} was refused: the instance is overloaded${again}`
   }
 }

@@ -32,7 +32,7 @@ export interface Failure {
   readonly status: Status
   /** `Error`: the declared error, in the call's content type. Otherwise a message for people, in UTF-8. */
   readonly body: Uint8Array
-  /** When to come back, in milliseconds; of `Overloaded` only. */
+  /** When to come back, in milliseconds; `Infinity` is not at all. Of `Overloaded` only. */
   readonly retryAfter?: number | undefined
 }
 

@@ -15,6 +15,8 @@ import * as Connections from "../internal/connections.ts"
 import * as Id from "../internal/id.ts"
 import * as Caller from "../internal/rpc/caller.ts"
 import * as Dispatcher from "../internal/rpc/dispatcher.ts"
+import * as Policy from "../internal/rpc/policy.ts"
+import * as Target from "../internal/rpc/target.ts"
 import { Endpoint, Instance, Registry, type RegistryError } from "../Registry.ts"
 import { Rpc, ServeError } from "../Rpc.ts"
 import { Selector } from "../Selector.ts"
@@ -23,6 +25,8 @@ import { Transport, type TransportError } from "../Transport.ts"
 export interface Options {
   /** What a unary call may take where nobody set a deadline. Default 5 seconds. */
   readonly timeout?: Duration.Input | undefined
+  /** How calls are tried again. */
+  readonly retry?: Policy.RetryOptions | undefined
   /** How long running calls may go on once the server leaves. Default 30 seconds. */
   readonly drain?: Duration.Input | undefined
   /** What every instance tells of itself: zone, weight, labels. */
@@ -34,8 +38,11 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
   const codec = yield* Codec
   const registry = yield* Registry
   const transport = yield* Transport
+  const policy = Policy.make(options?.retry)
   const road = {
     codec,
+    policy,
+    target: Target.make(policy),
     selector: yield* Selector,
     connections: yield* Connections.make(transport),
     doubt: registry.doubt,

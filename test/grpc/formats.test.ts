@@ -198,7 +198,7 @@ describe("the end of a call", () => {
     [{ "grpc-status": "4" }, ["DeadlineExceeded", "", undefined]],
     [{ "grpc-status": "5", "grpc-message": "no%25" }, ["Error", "{\"code\":5,\"message\":\"no%\"}", undefined]],
     [{ "grpc-status": "8", "grpc-retry-pushback-ms": "20" }, ["Overloaded", "", 20]],
-    [{ "grpc-status": "8", "grpc-retry-pushback-ms": "-1" }, ["Overloaded", "", undefined]],
+    [{ "grpc-status": "8", "grpc-retry-pushback-ms": "-1" }, ["Overloaded", "", Infinity]],
     [{ "grpc-status": "12" }, ["Unimplemented", "", undefined]],
     [{ "grpc-status": "13" }, ["Defect", "", undefined]],
     [{ "grpc-status": "14" }, "the answer is the code 14 of gRPC"],

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Contract from "../../src/Contract.ts"
 import { MemoryTransportLive } from "../../src/Layers/MemoryTransport.ts"
-import { Transport } from "../../src/Transport.ts"
+import { ConnectionLost, layerWrap, type Reply, Transport, TransportError } from "../../src/Transport.ts"
 import { client, knowing, type Parts, serve } from "../suites/fleet.ts"
 
 /** A network in memory, until the scope closes. Its members are known to clients by their addresses alone. */
@@ -29,3 +29,35 @@ export const makeMemory = Effect.gen(function*() {
     ) => client(contract, { transport, registry: knowing(contract.key, ...addresses), ...parts })
   }
 })
+
+/** A transport whose servers say something else to unary calls, where `answer` says what. */
+export const answering = (
+  transport: Layer.Layer<Transport>,
+  answer: Effect.Effect<Reply | undefined>
+): Layer.Layer<Transport> =>
+  layerWrap({
+    server: (next) => ({
+      unary: (call, message) =>
+        Effect.flatMap(answer, (reply) => reply === undefined ? next.unary(call, message) : Effect.succeed(reply)),
+      stream: next.stream
+    })
+  }).pipe(Layer.provide(transport))
+
+/** A transport whose connections break under each unary call, once the call has run. */
+export const breaking = (transport: Layer.Layer<Transport>): Layer.Layer<Transport> =>
+  Layer.effect(
+    Transport,
+    Effect.map(Transport, (transport) =>
+      Transport.of({
+        ...transport,
+        connect: (address) =>
+          Effect.map(transport.connect(address), (connection) => ({
+            ...connection,
+            unary: (call, message) =>
+              Effect.andThen(
+                connection.unary(call, message),
+                Effect.fail(new TransportError({ reason: new ConnectionLost({ address }) }))
+              )
+          }))
+      }))
+  ).pipe(Layer.provide(transport))

@@ -49,10 +49,11 @@ const codeOf = (trailers: Headers): number | undefined => {
   return http === undefined || http === 200 ? undefined : fromHttp(http)
 }
 
-/** A negative number, or none, says nothing of when to come back. */
+/** A negative number, or what is none, asks not to come back at all. */
 const retryAfterOf = (status: Status, trailers: Headers): number | undefined => {
   const text = textOf(trailers[pushbackTrailer])
-  return status === "Overloaded" && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  if (status !== "Overloaded" || text === "") return undefined
+  return /^\d{1,15}$/.test(text) ? Number(text) : Infinity
 }
 
 const foreign = (contentType: string, code: number, message: string, details: string): Uint8Array | string => {

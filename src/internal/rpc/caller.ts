@@ -13,9 +13,11 @@ import type * as RpcError from "../../RpcError.ts"
 import type { Reply } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
+import * as Budget from "./budget.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
 import * as Pace from "./pace.ts"
+import * as Patience from "./patience.ts"
 import * as Streams from "./streams.ts"
 import * as Verdict from "./verdict.ts"
 
@@ -30,6 +32,7 @@ export const make = <M extends Contract.Methods>(
     const line: Line.Line = {
       road,
       service: contract.key,
+      target: road.target(contract.key),
       method,
       coders,
       pace: Pace.make(),
@@ -52,6 +55,7 @@ const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknow
     const message = line.coders.payload.encode(payload)
     if (message._tag === "Failure") return Effect.mapError(message, (cause) => Line.malformed(line, cause))
     const head = Line.head(line, fiber, false)
+    Budget.pay(line.target.retries, head.since)
     const parent = Trace.current(fiber)
     const send = (span: Tracer.AnySpan) => attempt(line, Line.traced(head, span), message.value, undefined)
     if (Trace.isRecording(fiber, parent)) {
@@ -63,10 +67,11 @@ const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknow
 /** An attempt, and the next one where it failed and may be repeated. This is the hot path: count its effects. */
 const attempt = (
   line: Line.Line,
-  head: Line.Head,
+  whole: Line.Head,
   message: Uint8Array,
   history: Attempts.History | undefined
 ): Effect.Effect<unknown, unknown> => {
+  const head = line.method.idempotent ? Patience.cut(line, whole, history) : whole
   const { call } = head
   const lease = Scope.makeUnsafe()
   let instance: Instance | undefined
@@ -84,14 +89,24 @@ const attempt = (
     return line.settles && !watched ? watch(sent) : sent
   })
   const settled = watched ? watch(exchanged) : exchanged
-  const retry = (error: RpcError.RpcError) =>
-    Line.again(line, head, error, instance, history, (head, history) => attempt(line, head, message, history))
+  const retry = (error: RpcError.RpcError) => {
+    const failed = Attempts.outcome(error, line.method.idempotent, head.cut && Patience.isUp(head))
+    return Line.again(
+      line,
+      head,
+      failed,
+      error,
+      instance,
+      history,
+      (head, history) => attempt(line, head, message, history)
+    )
+  }
   return Effect.matchEffect(settled, {
     onSuccess: (reply) => {
       Verdict.time(line, head, reply)
       return reply instanceof Uint8Array
         ? Line.decoded(line, reply)
-        : Line.isRefusal(reply)
+        : Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
         ? retry(Attempts.fromFailure(reply, call))
         : Line.failed(line, call, reply)
     },

@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Codec, CodecError } from "../../Codec.ts"
@@ -19,6 +20,8 @@ import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import type { Coders, Method } from "./methods.ts"
 import type * as Pace from "./pace.ts"
+import type { Policy } from "./policy.ts"
+import type { Target } from "./target.ts"
 
 /** What a call travels by. */
 export interface Road {
@@ -27,6 +30,9 @@ export interface Road {
   readonly connections: Connections
   /** Told of an instance that could not be reached. */
   readonly doubt: (instance: Instance) => Effect.Effect<void>
+  /** How calls are tried again. */
+  readonly policy: Policy
+  readonly target: (service: string) => Target
   /** Milliseconds that a call may take where nobody set a deadline; of a stream, until it is under way. */
   readonly timeout: number
 }
@@ -35,6 +41,7 @@ export interface Road {
 export interface Line {
   readonly road: Road
   readonly service: string
+  readonly target: Target
   readonly method: Method
   readonly coders: Coders
   /** How long its unary calls take. */
@@ -50,6 +57,8 @@ export interface Head {
   readonly call: Call
   /** When the call must have been answered, in milliseconds of the monotonic clock. */
   readonly deadline: number
+  /** Whether `call.timeout` is shorter than what is left of the deadline, so that there is time to ask somebody else. */
+  readonly cut: boolean
   /** When the attempt began; before it was lent an instance. */
   readonly since: number
   readonly clock: Clock.Clock
@@ -65,6 +74,7 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
   const deadline = set ?? start + line.road.timeout
   return {
     deadline,
+    cut: false,
     since: start,
     clock,
     key: fiber.getRef(CurrentKey),
@@ -108,10 +118,10 @@ export const lend = (
 /** The connection to an instance. Only dialling may wait. */
 export const dial = (
   line: Line,
-  { call, deadline }: Head,
+  { call, cut, deadline, since }: Head,
   address: string
 ): Effect.Effect<Connection, TransportError | RpcError.RpcError> =>
-  before(line.road.connections.get(address), call, deadline)
+  before(line.road.connections.get(address), call, cut ? since + (call.timeout ?? 0) : deadline)
 
 /** Bounds what may wait before a transport bounds the call itself. Not for the hot path. */
 const before = <A, E>(
@@ -149,6 +159,7 @@ export const isRefusal = (reply: Failure): boolean =>
 export const again = <A, E>(
   line: Line,
   head: Head,
+  failed: Attempts.Outcome,
   error: RpcError.RpcError,
   instance: Instance | undefined,
   history: Attempts.History | undefined,
@@ -156,17 +167,27 @@ export const again = <A, E>(
 ): Effect.Effect<A, E | RpcError.RpcError> => {
   // That nobody is left to ask says less than what those who were asked had said.
   if (instance === undefined) return Effect.fail(history?.last ?? error)
-  const moved = Attempts.next(history, error, instance, line.method.idempotent)
+  const moved = Attempts.next(history, failed, error, instance, line.road.policy, line.target.retries)
   const doubted = error.reason._tag === "Unreachable" || error.reason._tag === "Disconnected"
     ? line.road.doubt(instance)
     : Effect.void
   return Effect.andThen(
     doubted,
-    moved === undefined
-      ? Effect.fail(error)
-      : Effect.andThen(Attempts.wait(moved), left(head, (head) => attempt(head, moved)))
+    moved === undefined ? Effect.fail(error) : Effect.flatMap(wait(head, moved), (head) => attempt(head, moved))
   )
 }
+
+/** The head of the next attempt, once it is time for it; fails where that is too late. */
+const wait = (head: Head, { last, pause }: Attempts.History): Effect.Effect<Head, RpcError.RpcError> =>
+  Effect.withFiber((fiber) => {
+    const length = pause.lot === 0
+      ? pause.least
+      : pause.least + fiber.getRef(Random.Random).nextDoubleUnsafe() * pause.lot
+    if (length === 0) return left(head)
+    return now(head.clock) + length < head.deadline
+      ? Effect.andThen(Effect.sleep(length), Effect.suspend(() => left(head)))
+      : Effect.fail(last)
+  })
 
 /** The value of a reply. */
 export const decoded = (line: Line, reply: Uint8Array): Effect.Effect<unknown, RpcError.RpcError> => {
@@ -190,14 +211,15 @@ export const failed = (line: Line, call: Call, reply: Failure): Effect.Effect<ne
 const facts = (line: Line) => ({ service: line.service, method: line.method.endpoint })
 
 /** The head of a call with what is left of its time, if anything is. */
-const left = <A, E>(
-  head: Head,
-  use: (head: Head) => Effect.Effect<A, E>
-): Effect.Effect<A, E | RpcError.RpcError> =>
-  Effect.withFiber<A, E | RpcError.RpcError>((fiber) => {
-    const { call } = head
-    const rest = head.deadline - now(fiber.getRef(Clock.Clock))
-    if (rest <= 0) return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
-    const since = head.deadline - rest
-    return use({ ...head, since, call: call.timeout === undefined ? call : { ...call, timeout: rest } })
+const left = (head: Head): Effect.Effect<Head, RpcError.RpcError> => {
+  const { call, clock, deadline } = head
+  const since = now(clock)
+  const rest = deadline - since
+  if (rest <= 0) return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
+  return Effect.succeed({
+    ...head,
+    since,
+    cut: false,
+    call: call.timeout === undefined ? call : { ...call, timeout: rest }
   })
+}

@@ -18,6 +18,7 @@ import type * as RpcError from "../../RpcError.ts"
 import type { Call, Reply, TransportError } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
+import * as Budget from "./budget.ts"
 import * as Chunks from "./chunks.ts"
 import * as Line from "./line.ts"
 import * as Served from "./running.ts"
@@ -54,6 +55,7 @@ const recorded = (
   scope: Scope.Scope
 ): Effect.Effect<Line.Head> => {
   const head = Line.head(line, fiber, true)
+  Budget.pay(line.target.retries, head.since)
   const parent = Trace.current(fiber)
   if (!Trace.isRecording(fiber, parent)) return Effect.succeed(parent === undefined ? head : Line.traced(head, parent))
   const span = Trace.scoped("client", line.service, line.method.endpoint, parent)
@@ -134,7 +136,10 @@ const open = (
     if (input.begun) return Effect.fail(error)
     return Effect.andThen(
       Verdict.giveBack(line, head, lease, running.verdict),
-      Line.again(line, head, error, instance, history, (head, history) => open(running, head, history))
+      Line.again(line, head, Attempts.outcome(error, line.method.idempotent, false), error, instance, history, (
+        head,
+        history
+      ) => open(running, head, history))
     )
   })
 }

@@ -9,6 +9,7 @@ import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import type { Fault, Head, Line } from "./line.ts"
 import * as Pace from "./pace.ts"
+import * as Patience from "./patience.ts"
 
 /** Gives a lease back, with a failure only where it speaks against the instance. */
 export const giveBack = (
@@ -21,12 +22,11 @@ export const giveBack = (
   lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, verdict(line, head, exit)) ?? Effect.void
 
 /** Takes in how long a call took that was answered, or that nobody answered in time. */
-export const time = ({ pace }: Line, { call, clock, since }: Head, reply: Reply): void => {
-  const end = now(clock)
-  const elapsed = end - since
+export const time = ({ pace }: Line, head: Head, reply: Reply): void => {
+  const end = now(head.clock)
   const counts = reply instanceof Uint8Array || reply.status === "Error" ||
-    (reply.status === "DeadlineExceeded" && call.timeout !== undefined && isOver(call.timeout, elapsed))
-  if (counts) Pace.note(pace, elapsed, end)
+    (reply.status === "DeadlineExceeded" && Patience.isUp(head))
+  if (counts) Pace.note(pace, end - head.since, end)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -70,11 +70,6 @@ const patience = 3
  * Whether an instance had time enough and let it pass. An attempt that began when the deadline was near proves nothing,
  * nor does a handler that ran into a shorter deadline of its own.
  */
-const hasHung = ({ pace }: Line, { call, clock, since }: Head): boolean => {
-  const { timeout } = call
-  if (timeout === undefined || timeout < Math.max(fair, patience * (pace.half ?? 0))) return false
-  return isOver(timeout, now(clock) - since)
-}
-
-/** Whether so much time has passed; a millisecond is the other side's to count differently. */
-const isOver = (timeout: number, elapsed: number): boolean => elapsed >= timeout - 1
+const hasHung = ({ pace }: Line, head: Head): boolean =>
+  head.call.timeout !== undefined && head.call.timeout >= Math.max(fair, patience * (pace.half ?? 0)) &&
+  Patience.isUp(head)

@@ -1,0 +1,41 @@
+/**
+ * A sum over the last ten seconds. What is older falls out a second at a time.
+ */
+
+export interface Recent {
+  /** A slot for each second. */
+  readonly slots: Float64Array
+  /** The second that was added to last. */
+  second: number
+  sum: number
+}
+
+/** Nothing yet. */
+export const make = (): Recent => ({ slots: new Float64Array(seconds), second: -Infinity, sum: 0 })
+
+/** Adds an amount, now in milliseconds. */
+export const add = (recent: Recent, amount: number, now: number): void => {
+  advance(recent, now)
+  recent.slots[recent.second % seconds] += amount
+  recent.sum += amount
+}
+
+/** The sum as of now. */
+export const sum = (recent: Recent, now: number): number => {
+  advance(recent, now)
+  return recent.sum
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const seconds = 10
+
+const advance = (recent: Recent, now: number): void => {
+  const second = Math.floor(now / 1000)
+  if (second <= recent.second) return
+  const { slots } = recent
+  for (let past = Math.max(recent.second + 1, second - seconds + 1); past <= second; past++) slots[past % seconds] = 0
+  recent.second = second
+  // Anew, since differences of fractions would add up.
+  recent.sum = slots.reduce((sum, slot) => sum + slot, 0)
+}

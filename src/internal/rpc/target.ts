@@ -1,0 +1,22 @@
+/**
+ * A service as a client sees it: what the calls of all its methods share.
+ */
+import * as Budget from "./budget.ts"
+import type { Policy } from "./policy.ts"
+
+export interface Target {
+  /** What further attempts are paid from. */
+  readonly retries: Budget.Budget
+}
+
+/** Finds the target of a service, and makes it where it is the first time. Services are those of contracts: a bounded few. */
+export const make = (policy: Policy): (service: string) => Target => {
+  const targets = new Map<string, Target>()
+  return (service) => {
+    const known = targets.get(service)
+    if (known !== undefined) return known
+    const target: Target = { retries: Budget.make(policy.budget) }
+    targets.set(service, target)
+    return target
+  }
+}
