@@ -49,7 +49,7 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>("effe
   }
 }
 
-/** An instance refused the call on purpose: it has too much to do. No handler ran. */
+/** The call was refused on purpose: an instance, or the service as a whole, has too much to do. No handler ran. */
 export class Overloaded extends Schema.TaggedError<Overloaded>("effect-micro/RpcError/Overloaded")("Overloaded", {
   ...who,
   /** When to come back, in milliseconds, if the instance said; `Infinity` is not at all. */
@@ -61,7 +61,7 @@ export class Overloaded extends Schema.TaggedError<Overloaded>("effect-micro/Rpc
       : this.retryAfter === Infinity
       ? "; it asks not to come back"
       : `; it asks to come back in ${this.retryAfter} ms`
-    return `${this.service}/${this.method} was refused: the instance is overloaded${again}`
+    return `${this.service}/${this.method} was refused for overload${because(this.cause)}${again}`
   }
 }
 

@@ -27,6 +27,8 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
   /** How calls are tried again. */
   readonly retry?: Policy.RetryOptions | undefined
+  /** Whether calls are refused here while most calls to a service are refused for overload. Default true. */
+  readonly throttle?: boolean | undefined
   /** How long running calls may go on once the server leaves. Default 30 seconds. */
   readonly drain?: Duration.Input | undefined
   /** What every instance tells of itself: zone, weight, labels. */
@@ -38,7 +40,7 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
   const codec = yield* Codec
   const registry = yield* Registry
   const transport = yield* Transport
-  const policy = Policy.make(options?.retry)
+  const policy = Policy.make(options?.retry, options?.throttle)
   const road = {
     codec,
     policy,

@@ -13,7 +13,6 @@ import type * as RpcError from "../../RpcError.ts"
 import type { Reply } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
-import * as Budget from "./budget.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
 import * as Pace from "./pace.ts"
@@ -55,7 +54,8 @@ const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknow
     const message = line.coders.payload.encode(payload)
     if (message._tag === "Failure") return Effect.mapError(message, (cause) => Line.malformed(line, cause))
     const head = Line.head(line, fiber, false)
-    Budget.pay(line.target.retries, head.since)
+    const refused = Line.refusal(line, head, fiber)
+    if (refused !== undefined) return refused
     const parent = Trace.current(fiber)
     const send = (span: Tracer.AnySpan) => attempt(line, Line.traced(head, span), message.value, undefined)
     if (Trace.isRecording(fiber, parent)) {

@@ -18,10 +18,12 @@ import type { Connections } from "../connections.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
+import * as Budget from "./budget.ts"
 import type { Coders, Method } from "./methods.ts"
 import type * as Pace from "./pace.ts"
 import type { Policy } from "./policy.ts"
 import type { Target } from "./target.ts"
+import * as Throttle from "./throttle.ts"
 
 /** What a call travels by. */
 export interface Road {
@@ -88,6 +90,22 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
   }
 }
 
+/** Pays for a call, or refuses it where most calls to the service are refused. */
+export const refusal = (
+  { method, road, service, target: { retries, throttle } }: Line,
+  { since }: Head,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<never, RpcError.RpcError> | undefined => {
+  Budget.pay(retries, since)
+  const share = road.policy.throttle ? Throttle.share(throttle, since) : 0
+  if (share === 0 || fiber.getRef(Random.Random).nextDoubleUnsafe() >= share) return undefined
+  Throttle.ask(throttle, since)
+  Throttle.refuse(throttle, since)
+  return RpcError.fail("Overloaded", { service, method: method.endpoint, cause: throttled })
+}
+
+const throttled = new Error("most calls of the last ten seconds were, so this one was not sent")
+
 /** The same call as a part of a trace. */
 export const traced = (head: Head, span: Tracer.AnySpan): Head => ({
   ...head,
@@ -100,13 +118,14 @@ export const traced = (head: Head, span: Tracer.AnySpan): Head => ({
  */
 export const lend = (
   line: Line,
-  { call, deadline, key }: Head,
+  { call, deadline, key, since }: Head,
   lease: Scope.Scope,
   history: Attempts.History | undefined
 ): Effect.Effect<Instance, SelectorError | RpcError.RpcError> => {
   if (call.timeout !== undefined && call.timeout <= 0) {
     return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
   }
+  Throttle.ask(line.target.throttle, since)
   const selected = line.road.selector.select(line.service, lease, Attempts.choice(history, key))
   if (line.known) return selected
   return Effect.tap(before(selected, call, deadline), () => {
@@ -165,6 +184,7 @@ export const again = <A, E>(
   history: Attempts.History | undefined,
   attempt: (head: Head, history: Attempts.History) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | RpcError.RpcError> => {
+  if (failed === "overloaded") Throttle.refuse(line.target.throttle, head.since)
   // That nobody is left to ask says less than what those who were asked had said.
   if (instance === undefined) return Effect.fail(history?.last ?? error)
   const moved = Attempts.next(history, failed, error, instance, line.road.policy, line.target.retries)

@@ -35,10 +35,11 @@ export interface Policy {
   readonly longestPause: number
   readonly budget: Budget.Rules
   readonly cut: boolean
+  readonly throttle: boolean
 }
 
 /** What is not said is the default. */
-export const make = (options?: RetryOptions): Policy => ({
+export const make = (options?: RetryOptions, throttle?: boolean): Policy => ({
   attempts: Math.max(1, options?.attempts ?? 3),
   pause: Duration.toMillis(options?.pause ?? 25),
   longestPause: Duration.toMillis(options?.longestPause ?? 250),
@@ -47,5 +48,6 @@ export const make = (options?: RetryOptions): Policy => ({
     floor: Math.max(0, options?.budget?.floor ?? 1),
     burst: Math.max(0, options?.budget?.burst ?? 10)
   },
-  cut: options?.cut ?? true
+  cut: options?.cut ?? true,
+  throttle: throttle ?? true
 })

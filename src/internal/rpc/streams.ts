@@ -18,7 +18,6 @@ import type * as RpcError from "../../RpcError.ts"
 import type { Call, Reply, TransportError } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
-import * as Budget from "./budget.ts"
 import * as Chunks from "./chunks.ts"
 import * as Line from "./line.ts"
 import * as Served from "./running.ts"
@@ -53,9 +52,10 @@ const recorded = (
   line: Line.Line,
   fiber: Fiber.Fiber<unknown, unknown>,
   scope: Scope.Scope
-): Effect.Effect<Line.Head> => {
+): Effect.Effect<Line.Head, RpcError.RpcError> => {
   const head = Line.head(line, fiber, true)
-  Budget.pay(line.target.retries, head.since)
+  const refused = Line.refusal(line, head, fiber)
+  if (refused !== undefined) return refused
   const parent = Trace.current(fiber)
   if (!Trace.isRecording(fiber, parent)) return Effect.succeed(parent === undefined ? head : Line.traced(head, parent))
   const span = Trace.scoped("client", line.service, line.method.endpoint, parent)

@@ -3,10 +3,12 @@
  */
 import * as Budget from "./budget.ts"
 import type { Policy } from "./policy.ts"
+import * as Throttle from "./throttle.ts"
 
 export interface Target {
   /** What further attempts are paid from. */
   readonly retries: Budget.Budget
+  readonly throttle: Throttle.Throttle
 }
 
 /** Finds the target of a service, and makes it where it is the first time. Services are those of contracts: a bounded few. */
@@ -15,7 +17,7 @@ export const make = (policy: Policy): (service: string) => Target => {
   return (service) => {
     const known = targets.get(service)
     if (known !== undefined) return known
-    const target: Target = { retries: Budget.make(policy.budget) }
+    const target: Target = { retries: Budget.make(policy.budget), throttle: Throttle.make() }
     targets.set(service, target)
     return target
   }
