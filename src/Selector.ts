@@ -7,9 +7,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Instance } from "./Registry.ts"
+import type { SelectorError } from "./SelectorError.ts"
+
+export { NoInstance, RegistryFailed, SelectorError } from "./SelectorError.ts"
 
 /** What a single choice has to heed. */
 export interface SelectOptions {
@@ -19,6 +22,27 @@ export interface SelectOptions {
   readonly key?: string | undefined
   /** Only instances that pass are candidates. The same function gives the same answer about the same instance. */
   readonly keep?: ((instance: Instance) => boolean) | undefined
+  /** Who goes first among the candidates. */
+  readonly prefer?: Preference | undefined
+  /** Only so many of those that are kept are candidates. */
+  readonly subset?: Subset | undefined
+}
+
+/** Who goes first, and until when. */
+export interface Preference {
+  readonly passes: (instance: Instance) => boolean
+  /**
+   * How much more than its part of the calls an instance that passes is taken to bear. Of those that pass a part may be
+   * avoided: once what is left of them, times this, is less than the whole, that much of the calls goes to the others.
+   */
+  readonly spare: number
+}
+
+/** A part of a fleet. */
+export interface Subset {
+  readonly size: number
+  /** Another seed, another part. */
+  readonly seed: number
 }
 
 /** Which instance takes the next call. */
@@ -36,6 +60,28 @@ export class Selector extends Context.Service<Selector, {
 }>()("effect-micro/Selector") {}
 
 /**
+ * Where the calls of this fiber go, whatever the registry says.
+ *
+ * **Details**
+ *
+ * Each call goes to one of the addresses by lot, and a retry to another one. The registry is not asked, nobody is
+ * ejected, and filters do not apply: their facts about an instance are the registry's. No addresses are nobody at all.
+ *
+ * **Example** (One instance, to look into what it does)
+ *
+ * ```ts
+ * import * as Selector from "effect-micro/Selector"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const atSeven = Effect.provideService(Selector.CurrentAddresses, ["micro://10.0.0.7:4000"])
+ * ```
+ */
+export const CurrentAddresses = Context.Reference<ReadonlyArray<string> | undefined>(
+  "effect-micro/Selector/CurrentAddresses",
+  { defaultValue: () => undefined }
+)
+
+/**
  * Lets only some instances be candidates: a layer that needs what it gives.
  *
  * **Example** (Only version 2)
@@ -51,91 +97,104 @@ export class Selector extends Context.Service<Selector, {
  * ```
  */
 export const filter = (keep: (instance: Instance) => boolean): Layer.Layer<Selector, never, Selector> =>
-  Layer.effect(
-    Selector,
-    Effect.map(Selector, (selector) =>
-      Selector.of({
-        select: (service, lease, options) => {
-          const asked = options?.keep
-          return selector.select(service, lease, {
-            ...options,
-            keep: asked === undefined ? keep : (instance) => keep(instance) && asked(instance)
-          })
-        }
-      }))
-  )
+  narrow((options) => {
+    const asked = options?.keep
+    return { ...options, keep: asked === undefined ? keep : (instance) => keep(instance) && asked(instance) }
+  })
+
+/** Lets only instances of this version be candidates: a layer that needs what it gives. */
+export const version = (version: string): Layer.Layer<Selector, never, Selector> =>
+  filter((instance) => instance.version === version)
+
+/** Lets only instances with all of these in their metadata be candidates: a layer that needs what it gives. */
+export const labels = (labels: Readonly<Record<string, string>>): Layer.Layer<Selector, never, Selector> => {
+  const wanted = Object.entries(labels)
+  return filter(({ metadata }) => wanted.every(([name, value]) => metadata[name] === value))
+}
 
 /**
- * Lends instances that pass while there are any, and the others where not: a layer that needs what it gives.
+ * Lends instances that pass while enough of them are left, and the others where not: a layer that needs what it gives.
  *
  * **Details**
  *
- * A retry moves to one of the others before it comes back to an instance that was tried, and so does a call of which all
- * that pass were ejected above this layer. How busy they are plays no part.
+ * Enough is `spare`, by default 1.4: with a third of them ejected the others take 7 % of the calls, with half of them
+ * 30 %, and all where nobody is left. With `Infinity` the others take none before that. A retry moves to those that pass
+ * and were not tried, then to the others, and then comes back. How busy they are plays no part.
+ *
+ * Laid over one another, those that pass all go first.
  *
  * **Example** (The same zone first)
  *
  * ```ts
  * import * as Layer from "effect/Layer"
- * import { LeastLoadedSelectorLive } from "effect-micro/Layers/LeastLoadedSelector"
+ * import { EjectingSelectorLive } from "effect-micro/Layers/EjectingSelector"
+ * import { PeakEwmaSelectorLive } from "effect-micro/Layers/PeakEwmaSelector"
  * import * as Selector from "effect-micro/Selector"
  *
- * export const SameZone = Selector.prefer((instance) => instance.metadata["zone"] === "north").pipe(
- *   Layer.provide(LeastLoadedSelectorLive)
+ * export const SameZone = EjectingSelectorLive.pipe(
+ *   Layer.provide(Selector.prefer((instance) => instance.metadata["zone"] === "north")),
+ *   Layer.provide(PeakEwmaSelectorLive)
  * )
  * ```
  */
-export const prefer = (passes: (instance: Instance) => boolean): Layer.Layer<Selector, never, Selector> =>
+export const prefer = (
+  passes: (instance: Instance) => boolean,
+  options?: { readonly spare?: number | undefined }
+): Layer.Layer<Selector, never, Selector> => {
+  const own: Preference = { passes, spare: options?.spare ?? 1.4 }
+  return narrow((options) => {
+    const asked = options?.prefer
+    const prefer = asked === undefined
+      ? own
+      : { spare: own.spare, passes: (instance: Instance) => passes(instance) && asked.passes(instance) }
+    return { ...options, prefer }
+  })
+}
+
+/**
+ * Lends only so many instances of each service, others in each process: a layer that needs what it gives.
+ *
+ * **Details**
+ *
+ * A process of a large fleet then has few connections, and an instance has few callers. The part is drawn by the `seed`,
+ * by default another one for each build of the layer; who comes or goes changes at most one instance of it. Those of the
+ * part that are avoided are replaced by others only where none of the part is left.
+ *
+ * **Example** (Twenty of a thousand)
+ *
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import { PeakEwmaSelectorLive } from "effect-micro/Layers/PeakEwmaSelector"
+ * import * as Selector from "effect-micro/Selector"
+ *
+ * export const Twenty = Selector.subset(20).pipe(Layer.provide(PeakEwmaSelectorLive))
+ * ```
+ */
+export const subset = (
+  size: number,
+  options?: { readonly seed?: number | undefined }
+): Layer.Layer<Selector, never, Selector> =>
+  Layer.unwrap(Effect.map(
+    options?.seed === undefined ? Random.nextInt : Effect.succeed(options.seed),
+    (seed) => {
+      const own: Subset = { size: Math.max(1, size), seed }
+      return narrow((options) => ({ ...options, subset: options?.subset ?? own }))
+    }
+  ))
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A selector whose choices heed more. */
+const narrow = (
+  more: (options: SelectOptions | undefined) => SelectOptions
+): Layer.Layer<Selector, never, Selector> =>
   Layer.effect(
     Selector,
-    Effect.map(Selector, (selector) =>
-      Selector.of({
-        select: (service, lease, options) => {
-          const { avoid, keep: asked } = options ?? {}
-          // The same function for most calls, so that the candidates are remembered by it.
-          const keep = asked === undefined && (avoid === undefined || avoid.size === 0)
-            ? passes
-            : (instance: Instance) =>
-              passes(instance) && asked?.(instance) !== false && avoid?.has(instance.id) !== true
-          return Effect.catchTag(
-            selector.select(service, lease, { ...options, keep }),
-            "SelectorError",
-            (error) =>
-              error.reason._tag === "NoInstance" ? selector.select(service, lease, options) : Effect.fail(error)
-          )
-        }
-      }))
+    Effect.map(Selector, (selector) => {
+      const plain = more(undefined)
+      return Selector.of({
+        select: (service, lease, options) =>
+          selector.select(service, lease, options === undefined ? plain : more(options))
+      })
+    })
   )
-
-/** Nobody answers for the service, or nobody that may be chosen. */
-export class NoInstance extends Schema.TaggedError<NoInstance>("effect-micro/Selector/NoInstance")("NoInstance", {
-  service: Schema.String,
-  /** How many instances there are that were not eligible. */
-  excluded: Schema.Number
-}) {
-  override get message(): string {
-    return this.excluded === 0
-      ? `No instance of ${this.service} is registered`
-      : `No instance of ${this.service} is eligible; ${this.excluded} are registered`
-  }
-}
-
-/** The registry failed, so nothing is known about the service. */
-export class RegistryFailed extends Schema.TaggedError<RegistryFailed>("effect-micro/Selector/RegistryFailed")(
-  "RegistryFailed",
-  { service: Schema.String, cause: Schema.Defect() }
-) {
-  override get message(): string {
-    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `The instances of ${this.service} are not known: ${why}`
-  }
-}
-
-/** Why no instance could be lent. */
-export class SelectorError extends Schema.TaggedError<SelectorError>("effect-micro/SelectorError")("SelectorError", {
-  reason: Schema.Union([NoInstance, RegistryFailed])
-}) {
-  override get message(): string {
-    return this.reason.message
-  }
-}

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
@@ -15,7 +16,7 @@ import * as Loan from "../internal/selection/loan.ts"
 import * as Ward from "../internal/selection/ward.ts"
 import { now } from "../internal/wheel.ts"
 import type { Instance } from "../Registry.ts"
-import { type SelectOptions, Selector, type SelectorError } from "../Selector.ts"
+import { CurrentAddresses, type SelectOptions, Selector, type SelectorError } from "../Selector.ts"
 
 /** When an instance is left out, and for how long. */
 export interface Options {
@@ -42,10 +43,11 @@ export const make = (options?: Options): Effect.Effect<Selector["Service"], neve
     return Selector.of({
       select: (service, lease, options) =>
         Effect.withFiber((fiber) => {
-          const ward = wards.get(service) ?? Ward.make()
-          wards.set(service, ward)
-          const clock = fiber.getRef(Clock.Clock)
-          const choice = { selector, service, ward, rules, lease, options, clock, random: fiber.getRef(Random.Random) }
+          // They were named, and not chosen.
+          if (fiber.getRef(CurrentAddresses) !== undefined) return selector.select(service, lease, options)
+          let ward = wards.get(service)
+          if (ward === undefined) wards.set(service, ward = Ward.make())
+          const choice = { selector, service, ward, rules, lease, options, fiber, clock: fiber.getRef(Clock.Clock) }
           return Ward.isDue(ward) ? Effect.flatMap(judge(choice), () => choose(choice)) : choose(choice)
         })
     })
@@ -87,8 +89,8 @@ interface Choice {
   readonly rules: Ward.Rules
   readonly lease: Scope.Scope
   readonly options: SelectOptions | undefined
+  readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly clock: Clock.Clock
-  readonly random: (typeof Random.Random)["Service"]
 }
 
 type Selected = Effect.Effect<Instance, SelectorError>
@@ -125,7 +127,7 @@ const trial = (choice: Choice, id: string): Selected => {
 }
 
 /** Lends an instance, and learns how the call went. */
-const lend = ({ clock, lease, random, rules, ward }: Choice, instance: Instance, isTrial: boolean): Instance => {
+const lend = ({ clock, fiber, lease, rules, ward }: Choice, instance: Instance, isTrial: boolean): Instance => {
   const { id } = instance
   const wasOut = ward.out.has(id)
   const isOpen = Loan.onEnd(lease, clock, (exit, time) => {
@@ -133,21 +135,23 @@ const lend = ({ clock, lease, random, rules, ward }: Choice, instance: Instance,
       // Where it is out by now, others have said the same before.
       if (!ward.out.has(id)) Ward.note(ward, id, exit, time, rules)
     } else if (exit._tag === "Success") Ward.takeBack(ward, id, time)
-    else if (isTrial) Ward.extend(ward, id, time, random.nextDoubleUnsafe(), rules)
+    else if (isTrial) Ward.extend(ward, id, time, lot(fiber), rules)
   })
   if (isTrial && isOpen) Ward.tried(ward, id, now(clock), rules)
   return instance
 }
 
+const lot = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Random.Random).nextDoubleUnsafe()
+
 /** Puts out those that should be, before the next choice: who is present, a choice that takes nobody has looked at. */
-const judge = ({ lease, random, rules, selector, service, ward }: Choice): Effect.Effect<void> => {
+const judge = ({ fiber, lease, rules, selector, service, ward }: Choice): Effect.Effect<void> => {
   const present = new Set<string>()
   const keep = ({ id }: Instance): boolean => {
     present.add(id)
     return false
   }
   return Effect.flatMap(Effect.ignore(selector.select(service, lease, { keep })), () => {
-    const spared = Ward.judge(ward, present, () => random.nextDoubleUnsafe(), rules)
+    const spared = Ward.judge(ward, present, () => lot(fiber), rules)
     if (spared === undefined) return Effect.void
     const facts = { service, out: ward.out.size, of: present.size }
     return Effect.annotateLogs(Effect.logWarning(`${spared} fails, and stays: half of the instances are out`), facts)

@@ -14,8 +14,18 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { type Instance, Registry } from "../Registry.ts"
-import { NoInstance, RegistryFailed, type SelectOptions, Selector, SelectorError } from "../Selector.ts"
+import {
+  CurrentAddresses,
+  NoInstance,
+  RegistryFailed,
+  type SelectOptions,
+  Selector,
+  SelectorError
+} from "../Selector.ts"
 import * as Listings from "./listings.ts"
+import * as Eligible from "./selection/eligible.ts"
+import * as Given from "./selection/given.ts"
+import * as Lots from "./selection/lots.ts"
 import type { Picker, Strategy } from "./selection/strategy.ts"
 
 /** Selects by a strategy. */
@@ -28,7 +38,7 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
     const begin = (service: string) =>
       Effect.map(strategy, (picker) => {
         // Two callers may come first at once; then the strategy of the second is dropped unused.
-        const desk = services.get(service) ?? { picker, listing: makeListing(service), eligible: undefined }
+        const desk = services.get(service) ?? { picker, listing: makeListing(service), eligible: Eligible.make() }
         services.set(service, desk)
         return desk
       })
@@ -41,6 +51,8 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
     return Selector.of({
       select: (service, lease, options) =>
         Effect.withFiber((fiber) => {
+          const addresses = fiber.getRef(CurrentAddresses)
+          if (addresses !== undefined) return lendGiven(service, addresses, options, fiber)
           const desk = services.get(service)
           if (desk === undefined) return Effect.flatMap(begin(service), (desk) => wait(desk, lease, options))
           return desk.listing.isCurrent ? lend(desk, lease, options, fiber) : wait(desk, lease, options)
@@ -58,51 +70,45 @@ export const layer = (strategy: Strategy): Layer.Layer<Selector, never, Registry
 interface Desk {
   readonly picker: Picker
   readonly listing: Listings.Listing
-  /** Who was eligible last. */
-  eligible: Eligible | undefined
-}
-
-/** Who is eligible, and under which conditions; the same for most calls, where a filter or an ejection sets them. */
-interface Eligible {
-  readonly list: ReadonlyArray<Instance>
-  readonly keep: SelectOptions["keep"]
-  readonly avoid: SelectOptions["avoid"]
-  readonly avoided: number
-  readonly candidates: ReadonlyArray<Instance>
+  readonly eligible: Eligible.Eligibility
 }
 
 const lend = (
-  desk: Desk,
+  { eligible, listing, picker }: Desk,
   lease: Scope.Scope,
   options: SelectOptions | undefined,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Exit.Exit<Instance, SelectorError> => {
-  const { listing, picker } = desk
   const list = listing.list ?? []
-  const candidates = options === undefined ? list : eligible(desk, list, options)
+  const random = fiber.getRef(Random.Random)
+  const candidates = options === undefined || Eligible.isAnybody(options)
+    ? list
+    : oneRank(eligible(list, options), random)
   if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(listing.service, list.length)
   const clock = fiber.getRef(Clock.Clock)
-  const random = fiber.getRef(Random.Random)
   return Exit.succeed(picker.pick({ candidates, list, key: options?.key, lease, clock, random }))
 }
 
-const eligible = (
-  desk: Desk,
-  list: ReadonlyArray<Instance>,
-  { avoid, keep }: SelectOptions
-): ReadonlyArray<Instance> => {
-  const avoided = avoid?.size ?? 0
-  if (keep === undefined && avoided === 0) return list
-  const last = desk.eligible
-  if (last?.list === list && last.keep === keep && last.avoid === avoid && last.avoided === avoided) {
-    return last.candidates
-  }
-  const kept = keep === undefined ? list : list.filter(keep)
-  const fresh = avoid === undefined || avoided === 0 ? kept : kept.filter((instance) => !avoid.has(instance.id))
-  const candidates = fresh.length === 0 ? kept : fresh
-  desk.eligible = { list, keep, avoid, avoided, candidates }
-  return candidates
+/** Lends one of the addresses that the caller has given. */
+const lendGiven = (
+  service: string,
+  addresses: ReadonlyArray<string>,
+  options: SelectOptions | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Exit.Exit<Instance, SelectorError> => {
+  const given = Given.instances(service, addresses)
+  const fresh = given.filter(({ id }) => options?.avoid?.has(id) !== true)
+  const candidates = fresh.length === 0 ? given : fresh
+  return Arr.isReadonlyArrayNonEmpty(candidates)
+    ? Exit.succeed(Lots.any(candidates, fiber.getRef(Random.Random)))
+    : noInstance(service, 0)
 }
+
+/** Those that go first, or the others where it is their turn. */
+const oneRank = (
+  { first, others, share }: Eligible.Eligible,
+  random: (typeof Random.Random)["Service"]
+): ReadonlyArray<Instance> => share === 1 || random.nextDoubleUnsafe() < share ? first : others
 
 const noInstance = (service: string, excluded: number): Exit.Exit<never, SelectorError> =>
   Exit.fail(new SelectorError({ reason: new NoInstance({ service, excluded }) }))

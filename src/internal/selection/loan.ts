@@ -28,7 +28,7 @@ export const onEnd = (lease: Scope.Scope, clock: Clock.Clock, ending: Ending): b
       lease.state = opened(clock, ending)
       return true
     case "Open": {
-      if (state.finalizerKey instanceof Account) state.finalizerKey.endings.push(ending)
+      if (state.finalizerKey instanceof Account) state.finalizerKey.add(ending)
       // A scope that somebody uses for more than a lease.
       else Effect.runSync(Scope.addFinalizerExit(lease, (exit) => Effect.sync(() => ending(exit, now(clock)))))
       return true
@@ -40,10 +40,21 @@ export const onEnd = (lease: Scope.Scope, clock: Clock.Clock, ending: Ending): b
 
 /** Marks a finalizer as one that others may join. */
 class Account {
-  readonly endings: Array<Ending>
+  readonly #first: Ending
+  #others: Array<Ending> | undefined = undefined
 
-  constructor(ending: Ending) {
-    this.endings = [ending]
+  constructor(first: Ending) {
+    this.#first = first
+  }
+
+  add(ending: Ending): void {
+    if (this.#others === undefined) this.#others = [ending]
+    else this.#others.push(ending)
+  }
+
+  end(exit: Exit.Exit<unknown, unknown>, time: number): void {
+    this.#first(exit, time)
+    if (this.#others !== undefined) { for (const ending of this.#others) ending(exit, time) }
   }
 }
 
@@ -53,8 +64,7 @@ const opened = (clock: Clock.Clock, ending: Ending): Scope.State.Open => {
     _tag: "Open",
     finalizerKey: account,
     finalizer: (exit) => {
-      const time = now(clock)
-      for (const ending of account.endings) ending(exit, time)
+      account.end(exit, now(clock))
       return Effect.void
     },
     finalizers: undefined

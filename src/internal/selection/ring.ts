@@ -6,6 +6,7 @@
  * as fast, which counts where a list of ten thousand changes.
  */
 import type { Instance } from "../../Registry.ts"
+import * as Hash from "./hash.ts"
 
 /** The instances of a list, by place. */
 export interface Ring {
@@ -18,7 +19,7 @@ export const make = (list: ReadonlyArray<Instance>): Ring => {
   // Place and index in one number, 53 bits, since numbers are sorted much faster than pairs.
   const both = new Float64Array(list.length * copies)
   for (const [index, { id }] of list.entries()) {
-    const start = place(id)
+    const start = Hash.ofText(id)
     for (let copy = 0; copy < copies; copy++) both[index * copies + copy] = another(start, copy) * most + index
   }
   both.sort()
@@ -35,7 +36,7 @@ export const make = (list: ReadonlyArray<Instance>): Ring => {
  */
 export const find = (ring: Ring, key: string, isFree: (instance: Instance) => boolean): Instance | undefined => {
   const size = ring.places.length
-  const start = place(key)
+  const start = Hash.ofText(key)
   let best: Instance | undefined
   let shortest = Infinity
   for (let look = 0; look < looks; look++) {
@@ -64,22 +65,7 @@ const looks = 8
 /** More instances than one list has: 2^21. */
 const most = 2_097_152
 
-/** Where a text is on the ring: FNV-1a, mixed, since ids differ in their last letters only. */
-const place = (text: string): number => {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return mix(hash)
-}
-
-const another = (place: number, index: number): number => mix(place + Math.imul(index, 0x9e3779b9))
-
-/** Spreads 32 bits: each bit of the result depends on all of them. */
-const mix = (bits: number): number => {
-  let mixed = bits | 0
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x7feb352d)
-  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b)
-  return (mixed ^ (mixed >>> 16)) >>> 0
-}
+const another = (place: number, index: number): number => Hash.mix(place + Math.imul(index, 0x9e3779b9))
 
 /** The first place at or behind that one; the length of the list where there is none. */
 const behind = (places: Uint32Array, from: number): number => {
