@@ -20,6 +20,7 @@
  * ```
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -51,6 +52,14 @@ export interface AnyMethod {
   readonly [MethodTypeId]: typeof MethodTypeId
 }
 
+/** How long a call is waited for before a second instance is asked: so long, or as long as 95 of a hundred calls take. */
+export type Hedge = "p95" | Duration.Input
+
+/** Whether a method may run twice; only one that may can be hedged. */
+type Repetition =
+  | { readonly idempotent?: boolean | undefined; readonly hedge?: undefined }
+  | { readonly idempotent: true; readonly hedge?: Hedge | undefined }
+
 /** What one remote procedure takes, gives and fails with. */
 export interface Method<out I extends Side, out O extends Side, out E extends Wire> extends AnyMethod {
   readonly payload: I
@@ -58,6 +67,10 @@ export interface Method<out I extends Side, out O extends Side, out E extends Wi
   readonly error: E
   /** May run twice: on another instance when the connection broke, or when the first one does not answer. */
   readonly idempotent: boolean
+  /** When a call that is not answered is sent to a second instance as well. */
+  readonly hedge: Hedge | undefined
+  /** Whether a server that has too much to do may let its calls wait, or refuse them. */
+  readonly limited: boolean
   /** Its name on the wire, where that is not to be derived from the service's and its own. */
   readonly endpoint: string | undefined
 }
@@ -76,7 +89,10 @@ export type ToSide<P> = P extends Side ? P
  * **Gotchas**
  *
  * Say `idempotent` only of a method that may run twice without harm: such a call is repeated when a connection breaks, and
- * when an instance takes much longer than others do.
+ * when an instance takes much longer than others do. With `hedge` it is also sent to a second instance when the first one
+ * takes long; that helps where instances are slow now and then, and not where calls are long in themselves.
+ * Say `limited: false` only of one that costs nothing and must be answered by a busy server too, such as a health check,
+ * or of one whose calls wait for long, such as for an event.
  */
 export const method = <
   P extends Side | Schema.Struct.Fields = typeof Schema.Void,
@@ -87,8 +103,9 @@ export const method = <
   readonly success?: O | undefined
   readonly error?: E | undefined
   readonly idempotent?: boolean | undefined
+  readonly limited?: boolean | undefined
   readonly endpoint?: string | undefined
-}): Method<ToSide<P>, O, E> => {
+} & Repetition): Method<ToSide<P>, O, E> => {
   const side = (value: Side | Schema.Struct.Fields | undefined): Side =>
     value === undefined
       ? Schema.Void
@@ -101,6 +118,8 @@ export const method = <
     success: side(options.success) as O,
     error: (options.error ?? Schema.Never) as E,
     idempotent: options.idempotent ?? false,
+    hedge: options.hedge,
+    limited: options.limited ?? true,
     endpoint: options.endpoint
   }
 }

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as Contract from "./Contract.ts"
+import * as Priority from "./internal/rpc/priority.ts"
 import type { Call } from "./Transport.ts"
 
 /** Calls contracts and answers them. */
@@ -152,6 +153,22 @@ export const withKey: {
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, key: string): Effect.Effect<A, E, R> =>
     Effect.provideService(self, CurrentKey, key)
+)
+
+/**
+ * Says how urgent the calls made inside are: a server that has too much to do refuses those of low priority first.
+ *
+ * **Details**
+ *
+ * It goes along with the call, and the calls that its handler makes have the priority of their caller.
+ */
+export const withPriority: {
+  (priority: "normal" | "low"): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, priority: "normal" | "low"): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, priority: "normal" | "low"): Effect.Effect<A, E, R> =>
+    withHeaders(self, { [Priority.header]: priority })
 )
 
 /** A contract cannot be answered here: the port is in use, the name cannot be registered, it is answered already. */

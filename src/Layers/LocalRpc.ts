@@ -140,13 +140,14 @@ const makeInput = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, payload: un
 const contextOf = (line: Line, served: Served, fiber: Fiber.Fiber<unknown, unknown>): Context.Context<never> => {
   const deadline = fiber.getRef(CurrentDeadline)
   const span = Trace.current(fiber)
-  let context = Context.add(served.context, CurrentCall, {
+  const call = {
     service: line.service,
     method: line.method,
     contentType: "",
     headers: fiber.getRef(CurrentHeaders),
     timeout: remaining(fiber)
-  })
+  }
+  let context = Running.prioritized(Context.add(served.context, CurrentCall, call), call)
   if (deadline !== undefined) context = Context.add(context, CurrentDeadline, deadline)
   return span === undefined ? context : Context.add(context, Tracer.ParentSpan, span)
 }

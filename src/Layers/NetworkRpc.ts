@@ -13,6 +13,7 @@ import { Codec } from "../Codec.ts"
 import type * as Contract from "../Contract.ts"
 import * as Connections from "../internal/connections.ts"
 import * as Id from "../internal/id.ts"
+import * as Admission from "../internal/rpc/admission.ts"
 import * as Caller from "../internal/rpc/caller.ts"
 import * as Dispatcher from "../internal/rpc/dispatcher.ts"
 import * as Policy from "../internal/rpc/policy.ts"
@@ -31,6 +32,8 @@ export interface Options {
   readonly throttle?: boolean | undefined
   /** How long running calls may go on once the server leaves. Default 30 seconds. */
   readonly drain?: Duration.Input | undefined
+  /** How many calls of a service run at once; false lets all of them. */
+  readonly limit?: Admission.Options | false | undefined
   /** What every instance tells of itself: zone, weight, labels. */
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
@@ -56,7 +59,10 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
     contract: Contract.Definition<M>,
     handlers: Contract.Procedures<M, R>
   ): Effect.fn.Return<void, RegistryError | TransportError, R | Scope.Scope> {
-    const dispatcher = Dispatcher.make(contract, handlers, codec, yield* Effect.context<R>())
+    const limit = options?.limit
+    const admission = limit === false ? undefined : yield* Admission.make(contract.key, limit)
+    const dispatcher = Dispatcher.make(contract, handlers, codec, yield* Effect.context<R>(), admission)
+    yield* Effect.addFinalizer(() => Effect.sync(dispatcher.forget))
     const address = yield* transport.listen(contract.key, dispatcher.exchange)
     yield* Effect.addFinalizer(() =>
       Effect.timeoutOrElse(dispatcher.drain, {

@@ -4,79 +4,74 @@
  * A dispatcher is the exchange of one service. It finds the method and the format, decodes, runs the handler as the
  * plain function it is, and encodes. Whatever goes wrong on that road becomes a failure reply, and no handler runs.
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
-import { type Codec, type CodecError, UnknownContentType } from "../../Codec.ts"
+import { type Codec, UnknownContentType } from "../../Codec.ts"
 import type * as Contract from "../../Contract.ts"
-import { CurrentCall, CurrentDeadline } from "../../Rpc.ts"
-import { RpcError } from "../../RpcError.ts"
-import * as RpcErrors from "../../RpcError.ts"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
-import { defect } from "../answering.ts"
-import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Accept from "./accept.ts"
-import * as Chunks from "./chunks.ts"
-import type { Answering, Coders, Method } from "./methods.ts"
+import * as Admission from "./admission.ts"
+import * as Limit from "./limit.ts"
+import type { Answering, Method } from "./methods.ts"
 import * as Methods from "./methods.ts"
 import * as Running from "./running.ts"
+import { type Handler, makeGround, type Route, type Serving, turnedAway } from "./serving.ts"
+import { single } from "./single.ts"
+import { head, type Messages, streamed } from "./streamed.ts"
+import * as Tally from "./tally.ts"
 
 export interface Dispatcher {
   readonly exchange: Exchange
   /** Refuses new calls as `Unavailable`; completes when the last running one has ended. */
   readonly drain: Effect.Effect<void>
+  /** Takes back the metrics. */
+  readonly forget: () => void
   readonly methods: ReadonlyArray<Method>
 }
 
-// Erased: what a handler takes and gives is known to its contract, which the coders come from.
-type Handler = (payload: any) => Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
-
-interface Route {
-  readonly method: Method
-  readonly handler: Handler
-}
-
-/** Answers the calls of a contract with handlers that run in a context. */
+/** Answers the calls of a contract with handlers that run in a context; all of them at once where none are admitted. */
 export const make = <M extends Contract.Methods, R>(
   contract: Contract.Definition<M>,
   handlers: Contract.Procedures<M, R>,
   codec: Codec["Service"],
-  services: Context.Context<R>
+  services: Context.Context<R>,
+  admission: Admission.Admission | undefined
 ): Dispatcher => {
   const methods = Methods.make(contract, codec)
-  const routes = routesOf(methods, handlers as Record<string, Handler>)
   const running = Running.make()
   const ground = makeGround(services as Context.Context<never>)
+  const tallies = Tally.make(contract.key, ground.context, running, admission)
+  const routes = routesOf(methods, handlers as Record<string, Handler>, tallies, admission)
+  const leaving = failure("Unavailable", `This instance of ${contract.key} is leaving`)
   const serve = (call: Call): Serving | Failure => {
-    if (running.refusing) return failure("Unavailable", `This instance of ${contract.key} is leaving`)
+    if (running.refusing) return leaving
     const route = routes.get(call.method)
     if (route === undefined) return failure("Unimplemented", `${contract.key} has no method ${call.method}`)
     const coders = codersOf(call, route.method, codec)
     return typeof coders === "string"
       ? failure("Malformed", coders)
-      : { _tag: "Serving", route, coders, call, ground, running }
+      : { _tag: "Serving", route, coders, call, ground, running, arrived: now(ground.clock) }
   }
 
   const stream: Exchange["stream"] = (call, messages) =>
     Stream.suspend(() => {
       const serving = serve(call)
-      return serving._tag === "Failure"
-        ? Stream.succeed(serving)
-        : Stream.unwrap(Effect.as(running.scoped, streamed(serving, messages)))
+      return serving._tag === "Failure" ? Stream.succeed(serving) : admittedStream(serving, messages)
     })
   const unary: Exchange["unary"] = (call, message) =>
     Effect.suspend(() => {
       const serving = serve(call)
       if (serving._tag === "Failure") return Effect.succeed(serving)
       const { streamsIn, streamsOut } = serving.route.method
-      return streamsIn || streamsOut ? head(stream(call, message), call) : single(serving, message)
+      return streamsIn || streamsOut ? head(stream(call, message), call) : admitted(serving, message)
     })
-  return { exchange: { unary, stream }, drain: running.drain, methods }
+  const drain = Effect.suspend(() => {
+    if (admission !== undefined) Admission.dismiss(admission, leaving)
+    return running.drain
+  })
+  return { exchange: { unary, stream }, drain, forget: tallies.remove, methods }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -84,39 +79,55 @@ export const make = <M extends Contract.Methods, R>(
 /** Each method with its handler, by its name and by its endpoint. */
 const routesOf = (
   methods: ReadonlyArray<Method>,
-  handlers: Readonly<Record<string, Handler>>
+  handlers: Readonly<Record<string, Handler>>,
+  tallies: Tally.Tallies,
+  admission: Admission.Admission | undefined
 ): ReadonlyMap<string, Route> =>
   new Map(methods.flatMap((method) => {
-    const route: Route = { method, handler: handlers[method.name] }
+    const route: Route = {
+      method,
+      handler: handlers[method.name],
+      profile: Limit.profile(),
+      tally: tallies.of(method.endpoint),
+      admission: method.limited ? admission : undefined
+    }
     return [[method.name, route], [method.endpoint, route]]
   }))
 
-/** What handlers run on. */
-interface Ground {
-  readonly context: Context.Context<never>
-  readonly clock: Clock.Clock
-  /** Whether somebody records the spans made here. */
-  readonly records: boolean
+/** Who admits a call that cannot begin at once. */
+const doorOf = ({ route: { admission } }: Serving): Admission.Admission | undefined =>
+  admission === undefined || Admission.isOpen(admission) ? undefined : admission
+
+/** A unary call, now or when there is a place. */
+const admitted = (serving: Serving, message: Uint8Array): Effect.Effect<Reply> => {
+  const door = doorOf(serving)
+  if (door === undefined) return single(serving, message, serving.arrived)
+  const { call, ground } = serving
+  const refused = Admission.refuse(door, call, message.length)
+  if (refused !== undefined) return Effect.succeed(turnedAway(serving, refused))
+  // What the transport has read is its own again once this returns.
+  const kept = new Uint8Array(message)
+  return Effect.flatMap(Admission.wait(door, call, kept.length), (refused) =>
+    refused === undefined
+      ? single(serving, kept, now(ground.clock))
+      : Effect.succeed(turnedAway(serving, refused)))
 }
 
-const makeGround = (services: Context.Context<never>): Ground => {
-  const context = Running.base(services)
-  return {
-    context,
-    clock: Context.get(context, Clock.Clock),
-    records:
-      Context.getOrUndefined(context, Tracer.Tracer as unknown as Context.Key<never, Tracer.Tracer>) !== undefined
-  }
-}
-
-/** A call that has a handler. */
-interface Serving {
-  readonly _tag: "Serving"
-  readonly route: Route
-  readonly coders: Answering
-  readonly call: Call
-  readonly ground: Ground
-  readonly running: Running.Running
+/**
+ * A stream, now or when there is a place. Once it has begun it takes none: how long it goes on is up to its caller as
+ * much as to its handler, and says nothing about what this server can do.
+ */
+const admittedStream = (serving: Serving, messages: Messages): Stream.Stream<Reply> => {
+  const door = doorOf(serving)
+  if (door === undefined) return streamed(serving, messages)
+  const kept = messages instanceof Uint8Array ? new Uint8Array(messages) : messages
+  const bytes = kept instanceof Uint8Array ? kept.length : 0
+  const refused = Admission.refuse(door, serving.call, bytes)
+  if (refused !== undefined) return Stream.succeed(turnedAway(serving, refused))
+  return Stream.unwrap(Effect.map(
+    Admission.wait(door, serving.call, bytes),
+    (refused) => refused === undefined ? streamed(serving, kept) : Stream.succeed(turnedAway(serving, refused))
+  ))
 }
 
 /** The coders of the formats that a call is in and wants its answer in; or why there are none. */
@@ -131,133 +142,3 @@ const codersOf = (call: Call, method: Method, codec: Codec["Service"]): Answerin
     ? `No content type that is accepted is spoken here; ${codec.contentTypes.join(", ")} can be`
     : method.answering(read, write)
 }
-
-/** One message in, one out: the road of a unary call, without a stream on it. */
-const single = (serving: Serving, message: Uint8Array): Effect.Effect<Reply> => {
-  const { call, coders, ground, route, running } = serving
-  const payload = coders.payload.decode(message)
-  if (payload._tag === "Failure") return Effect.succeed(malformed(payload.cause))
-  const handled = route.handler(payload.value) as Effect.Effect<unknown, unknown>
-  // A handler that is done already needs neither a context nor a place among those that run.
-  if (!ground.records && Exit.isExit(handled)) {
-    return Effect.succeed(answer(handled as Exit.Exit<unknown, unknown>, coders, call))
-  }
-  const replied: Effect.Effect<Reply> = Effect.matchCause(handled, {
-    onSuccess: (value) => success(value, coders),
-    onFailure: (cause) => failed(cause, coders, call)
-  })
-  return Effect.withFiber((fiber) => {
-    running.enter()
-    fiber.addObserver(running.leave)
-    const parent = parentOf(call)
-    const spanned = isSpanned(ground, parent)
-      ? Trace.around(() => replied, "server", call.service, call.method, parent)
-      : replied
-    return Effect.updateContext(spanned, () => contextOf(serving, parent))
-  })
-}
-
-/** The road of every other kind of call. */
-const streamed = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Array>): Stream.Stream<Reply> => {
-  const { call, coders, ground, route } = serving
-  const { streamsIn, streamsOut } = route.method
-  const payloads = decoded(messages, coders, call)
-  const run = (payload: unknown): Stream.Stream<unknown, unknown> => {
-    const result = route.handler(payload)
-    return streamsOut
-      ? result as Stream.Stream<unknown, unknown>
-      : Stream.fromEffect(result as Effect.Effect<unknown, unknown>)
-  }
-  const values = streamsIn
-    ? Stream.suspend(() => run(payloads))
-    : Stream.unwrap(Effect.map(first(payloads, call), run))
-  const replies = Chunks.replies(
-    values,
-    (value) => success(value, coders),
-    (cause) => failed(cause, coders, call)
-  )
-  const parent = parentOf(call)
-  const spanned = isSpanned(ground, parent)
-    ? Stream.unwrap(Effect.map(
-      Trace.scoped("server", call.service, call.method, parent),
-      (span) => Stream.provideService(replies, Tracer.ParentSpan, span)
-    ))
-    : replies
-  return Stream.suspend(() => Running.within(spanned, contextOf(serving, parent)))
-}
-
-/** The span that the caller's side told of. */
-const parentOf = (call: Call): Tracer.ExternalSpan | undefined => {
-  const traceparent = call.headers["traceparent"]
-  return traceparent === undefined ? undefined : Trace.parse(traceparent)
-}
-
-const isSpanned = (ground: Ground, parent: Tracer.AnySpan | undefined): boolean =>
-  ground.records && parent?.sampled !== false
-
-/** The context of a handler: that of its layer, with the call, its deadline and its trace. */
-const contextOf = ({ call, ground }: Serving, parent: Tracer.AnySpan | undefined): Context.Context<never> => {
-  let context = Context.add(ground.context, CurrentCall, call)
-  if (call.timeout !== undefined) context = Context.add(context, CurrentDeadline, now(ground.clock) + call.timeout)
-  return parent === undefined ? context : Context.add(context, Tracer.ParentSpan, parent)
-}
-
-const answer = (exit: Exit.Exit<unknown, unknown>, coders: Answering, call: Call): Reply =>
-  exit._tag === "Success" ? success(exit.value, coders) : failed(exit.cause, coders, call)
-
-const success = (value: unknown, coders: Coders): Reply => {
-  const bytes = coders.success.encode(value)
-  return bytes._tag === "Success" ? bytes.value : malformed(bytes.cause)
-}
-
-/** A handler that did not succeed: its declared error, an `RpcError` passed on, or a defect. */
-const failed = (cause: Cause.Cause<unknown>, coders: Answering, call: Call): Reply => {
-  const error = Cause.findErrorOption(cause)
-  if (error._tag === "None") return defect(cause)
-  if (error.value instanceof RpcError) return passedOn(error.value)
-  const bytes = coders.error.encode(error.value)
-  Accept.tell(call, coders.errorType)
-  return bytes._tag === "Success"
-    ? failure("Error", bytes.value)
-    : failure("Defect", `${call.method} failed with an error that its contract does not declare`)
-}
-
-// This handler has run, whatever became of the call it made: a status that invites to try elsewhere would be a lie.
-const passedOn = ({ reason }: RpcError): Failure =>
-  failure(
-    reason._tag === "DeadlineExceeded" || reason._tag === "Malformed" ? reason._tag : "Defect",
-    reason.message
-  )
-
-const malformed = (cause: Cause.Cause<unknown>): Failure => {
-  const error = Cause.squash(cause)
-  return failure("Malformed", error instanceof Error ? error.message : String(error))
-}
-
-const decoded = (
-  messages: Uint8Array | Stream.Stream<Uint8Array>,
-  coders: Coders,
-  call: Call
-): Stream.Stream<unknown, RpcError> => {
-  const explain = (cause: CodecError) =>
-    RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
-  return messages instanceof Uint8Array
-    ? Stream.fromEffect(Effect.mapError(coders.payload.decode(messages), explain))
-    : Chunks.coded(messages, coders.payload.decode, explain)
-}
-
-const first = (payloads: Stream.Stream<unknown, RpcError>, call: Call): Effect.Effect<unknown, RpcError> =>
-  Effect.flatMap(Stream.runHead(payloads), (option) =>
-    option._tag === "Some"
-      ? Effect.succeed(option.value)
-      : RpcErrors.fail("Malformed", {
-        service: call.service,
-        method: call.method,
-        cause: new Error("The call carries no message")
-      }))
-
-const head = (replies: Stream.Stream<Reply>, call: Call): Effect.Effect<Reply> =>
-  Effect.map(
-    Stream.runHead(replies),
-    (option) => option._tag === "Some" ? option.value : failure("Defect", `${call.method} answered with nothing`)
-  )

@@ -1,6 +1,7 @@
 /**
  * A method as both ends of the wire use it: its names, its kind, and its coders.
  */
+import * as Duration from "effect/Duration"
 import type { Codec, Coder, Format, Wire } from "../../Codec.ts"
 import * as Contract from "../../Contract.ts"
 
@@ -24,6 +25,10 @@ export interface Method {
   /** As the wire calls it: `Orders.place`. */
   readonly endpoint: string
   readonly idempotent: boolean
+  /** After how many milliseconds a call is sent to a second instance, or after what 95 of a hundred take. */
+  readonly hedge: "p95" | number | undefined
+  /** Whether its calls may have to wait, or be refused. */
+  readonly limited: boolean
   /** Whether the payload is many messages. */
   readonly streamsIn: boolean
   /** Whether the success is many messages. */
@@ -64,6 +69,8 @@ export const make = (contract: Contract.Definition<Contract.Methods>, codec: Cod
       name,
       endpoint,
       idempotent: definition.idempotent,
+      hedge: hedge(definition),
+      limited: definition.limited,
       streamsIn: Contract.isStreamed(definition.payload),
       streamsOut: Contract.isStreamed(definition.success),
       coders: (format) => format === codec.preferred ? preferred : coders(format),
@@ -78,6 +85,9 @@ export const make = (contract: Contract.Definition<Contract.Methods>, codec: Cod
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const hedge = ({ hedge }: Contract.Method<Contract.Side, Contract.Side, Wire>): Method["hedge"] =>
+  hedge === undefined || hedge === "p95" ? hedge : Duration.toMillis(hedge)
 
 type Sides = Readonly<Record<keyof Coders, Wire>>
 

@@ -8,13 +8,17 @@ import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import { CurrentDeadline } from "../../Rpc.ts"
+import { CurrentDeadline, CurrentHeaders } from "../../Rpc.ts"
+import type { Call } from "../../Transport.ts"
+import * as Priority from "./priority.ts"
 
 export interface Running {
   readonly enter: () => void
   readonly leave: () => void
   /** Enters, and leaves with the scope. */
   readonly scoped: Effect.Effect<void, never, Scope.Scope>
+  /** How many run. */
+  readonly count: number
   /** Whether new calls are to be refused. */
   readonly refusing: boolean
   /** Refuses new calls from now on, and completes when the last running one has left. */
@@ -35,12 +39,16 @@ export const make = (): Running => {
     enter,
     leave,
     scoped: Effect.acquireRelease(Effect.sync(enter), () => Effect.sync(leave)),
+    get count() {
+      return count
+    },
     get refusing() {
       return refusing
     },
     drain: Effect.suspend(() => {
       refusing = true
-      return idle.await
+      // The last call has left, but its reply is on its way only once this turn is over.
+      return Effect.andThen(idle.await, Effect.yieldNow)
     })
   }
 }
@@ -55,6 +63,12 @@ export const base = (context: Context.Context<never>): Context.Context<never> =>
   services.delete(CurrentDeadline.key)
   return Context.makeUnsafe<never>(services)
 }
+
+/** The context of a handler, with the priority of its call for those that it makes. */
+export const prioritized = (context: Context.Context<never>, call: Call): Context.Context<never> =>
+  Priority.isLow(call)
+    ? Context.add(context, CurrentHeaders, { ...Context.get(context, CurrentHeaders), [Priority.header]: "low" })
+    : context
 
 /** A stream that runs in a context and sees nothing of the one around it; Effect's own way merges the two. */
 export const within = <A, E>(
