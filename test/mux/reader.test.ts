@@ -1,31 +1,36 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import { maxSplits, Type } from "../../src/internal/mux/frames.ts"
 import * as Reader from "../../src/internal/mux/reader.ts"
-import { frame } from "./wire.ts"
+import { frame, u32 } from "./wire.ts"
 
 const limit = 200
 
 type Told =
   | readonly ["frame", number, number, number, string]
   | readonly ["oversized", number, number, number, number]
+  | readonly ["skipped", number, number, number]
   | readonly ["garbage"]
 
 /** What a reader tells of some chunks. What it says no more to is not read on. */
-const read = (chunks: ReadonlyArray<Buffer>): ReadonlyArray<Told> => {
+const tell = (chunks: ReadonlyArray<Buffer>): ReadonlyArray<Told> => {
   const told: Array<Told> = []
   let settled = 0
-  const reader = Reader.make(limit, {
+  const { read } = Reader.make(limit, {
     frame: (type, flags, id, bytes, start, end) =>
       told.push(["frame", type, flags, id, bytes.toString("hex", start, end)]),
     oversized: (type, flags, id, size) => told.push(["oversized", type, flags, id, size]),
+    skipped: (type, flags, id) => told.push(["skipped", type, flags, id]),
+    grant: () => undefined,
+    isExpected: () => true,
     settled: () => settled++,
     garbage: () => told.push(["garbage"])
   })
   let reads = 0
   for (const chunk of chunks) {
     reads++
-    if (!reader(chunk)) break
+    if (!read(chunk)) break
   }
   assert.strictEqual(settled, reads)
   return told
@@ -50,12 +55,15 @@ const cut = (bytes: Buffer, below: (bound: number) => number): ReadonlyArray<Buf
   return chunks
 }
 
+/** A type that says nothing to a reader. */
+const plainType = (below: (bound: number) => number) => 14 + below(242)
+
 /** Frames, some over the limit, and what is to be told of them. */
 const sequence = (below: (bound: number) => number) => {
   const frames: Array<Buffer> = []
   const told: Array<Told> = []
   for (let count = below(6); count > 0; count--) {
-    const [type, flags, id] = [below(256), below(256), below(2 ** 32)]
+    const [type, flags, id] = [plainType(below), below(256), below(2 ** 32)]
     const body = Buffer.alloc([0, below(8), limit - 6, limit - 5, below(3 * limit)][below(5)], below(256))
     frames.push(frame(type, flags, id, body))
     told.push(
@@ -67,13 +75,95 @@ const sequence = (below: (bound: number) => number) => {
   return { bytes: Buffer.concat(frames), told }
 }
 
+/** A frame in parts, and what is to be told where it starts and where it ends. */
+const split = (id: number, below: (bound: number) => number) => {
+  const [type, flags] = [[Type.Open, Type.Message, Type.Failure][below(3)], below(256)]
+  const own = Buffer.alloc(1 + below(3 * limit / 2), 1 + below(255))
+  const begun = below(Math.min(own.length, limit - 12))
+  const parts = cut(own.subarray(begun), below).map((part) => frame(Type.Part, 0, id, part))
+  const first = frame(Type.Split, 0, id, Buffer.from([type, flags]), u32(own.length), own.subarray(0, begun))
+  const isOver = own.length + 6 > limit
+  const start: ReadonlyArray<Told> = isOver ? [["oversized", type, flags, id, own.length]] : []
+  const end: ReadonlyArray<Told> = isOver
+    ? [["skipped", type, flags, id]]
+    : [["frame", type, flags, id, own.toString("hex")]]
+  return { frames: [first, ...parts], start, end }
+}
+
+/** Frames in parts, with others between them. */
+const mixture = (below: (bound: number) => number) => {
+  const frames: Array<Buffer> = []
+  const told: Array<Told> = []
+  const splits = Array.from({ length: 1 + below(maxSplits) }, (_, id) => split(id, below))
+  const going = splits.map(({ frames }) => [...frames])
+  while (going.some((parts) => parts.length > 0)) {
+    const id = below(going.length)
+    const next = going[id].shift()
+    if (next === undefined) continue
+    if (next[4] === Type.Split) told.push(...splits[id].start)
+    else if (going[id].length === 0) told.push(...splits[id].end)
+    frames.push(next)
+    if (below(4) > 0) continue
+    const others = sequence(below)
+    frames.push(others.bytes)
+    told.push(...others.told)
+  }
+  return { bytes: Buffer.concat(frames), told }
+}
+
 describe("the reader of frames", () => {
   it.effect("tells of the same frames wherever the wire cuts them", () =>
     lucky("cuts", (below) => {
       for (let round = 0; round < 40_000; round++) {
         const { bytes, told } = sequence(below)
-        assert.deepStrictEqual(read(cut(bytes, below)), told)
+        assert.deepStrictEqual(tell(cut(bytes, below)), told)
       }
+    }))
+
+  it.effect("puts frames together that come in parts, each with others between, wherever the wire cuts them", () =>
+    lucky("parts", (below) => {
+      for (let round = 0; round < 300; round++) {
+        const { bytes, told } = mixture(below)
+        assert.deepStrictEqual(tell(cut(bytes, below)), told)
+      }
+    }))
+
+  const begin = (id: number, size: number, type: number = Type.Message) =>
+    frame(Type.Split, 0, id, Buffer.from([type, 0]), u32(size))
+
+  it.effect("calls parts garbage that were not announced so", () =>
+    Effect.sync(() => {
+      const nonsense: ReadonlyArray<ReadonlyArray<Buffer>> = [
+        [begin(1, 0)],
+        [begin(1, 10, Type.Ping)],
+        [begin(1, 10), begin(1, 10)],
+        [begin(1, 10), frame(Type.Part, 0, 1, "more than ten")],
+        [frame(Type.Split, 0, 1, "short")],
+        Array.from({ length: maxSplits + 1 }, (_, id) => begin(id, 10))
+      ]
+      for (const frames of nonsense) assert.deepStrictEqual(tell(frames), [["garbage"]])
+      assert.deepStrictEqual(tell([frame(Type.Part, 0, 1, "of nothing"), frame(99, 0, 1)]), [["frame", 99, 0, 1, ""]])
+    }))
+
+  it.effect("forgets what is dropped, be it in the middle of a part, and goes on behind it", () =>
+    Effect.sync(() => {
+      const told: Array<string> = []
+      const { drop, read } = Reader.make(limit, {
+        frame: (type, _flags, id, bytes, start, end) =>
+          told.push(`${type} ${id} ${bytes.toString("utf8", start, end)}`),
+        oversized: () => told.push("oversized"),
+        skipped: () => told.push("skipped"),
+        grant: () => undefined,
+        isExpected: () => true,
+        settled: () => undefined,
+        garbage: () => told.push("garbage")
+      })
+      const part = frame(Type.Part, 0, 1, "12345")
+      read(Buffer.concat([begin(1, 10), part.subarray(0, 12)]))
+      assert.isTrue(drop(1))
+      assert.isFalse(drop(1))
+      read(Buffer.concat([part.subarray(12), part, begin(1, 5), part, frame(99, 0, 2, "then")]))
+      assert.deepStrictEqual(told, [`${Type.Message} 1 12345`, "99 2 then"])
     }))
 
   it.effect("makes the same of any bytes, wherever they are cut, and tells of no frame behind garbage", () =>
@@ -81,8 +171,8 @@ describe("the reader of frames", () => {
       for (let round = 0; round < 40_000; round++) {
         const bytes = Buffer.alloc(below(120))
         for (let at = 0; at < bytes.length; at++) bytes[at] = below(4) === 0 ? below(256) : below(2) * below(20)
-        const whole = read([bytes])
-        assert.deepStrictEqual(read(cut(bytes, below)), whole)
+        const whole = tell([bytes])
+        assert.deepStrictEqual(tell(cut(bytes, below)), whole)
         const garbage = whole.findIndex(([kind]) => kind === "garbage")
         assert.isTrue(garbage === -1 || garbage === whole.length - 1)
       }
@@ -95,7 +185,7 @@ describe("the reader of frames", () => {
         const lie = frame(3, 0, 7, Buffer.alloc(below(limit - 5)))
         const length = [below(6), 2 ** 30 + 1 + below(2 ** 31), lie.length + below(limit)][below(3)]
         lie.writeUInt32BE(length, 0)
-        const all = read(cut(Buffer.concat([bytes, lie]), below))
+        const all = tell(cut(Buffer.concat([bytes, lie]), below))
         const last: ReadonlyArray<Told> = length < 6 || length > 2 ** 30
           ? [["garbage"]]
           : length > limit

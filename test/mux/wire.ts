@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
+import { Flag, Type } from "../../src/internal/mux/frames.ts"
 
 export interface Frame {
   readonly type: number
@@ -119,6 +120,8 @@ const peer = (socket: Net.Socket): Effect.Effect<Peer> =>
       received = Buffer.concat([received, chunk])
       while (received.length >= 4 && received.length >= 4 + received.readUInt32BE(0)) {
         const end = 4 + received.readUInt32BE(0)
+        // Whoever reads parts lets more of them come.
+        if (received.readUInt8(4) === Type.Part) socket.write(frame(Type.Credit, Flag.Parts, 0, u32(end - 10)))
         Queue.offerUnsafe(frames, {
           type: received.readUInt8(4),
           flags: received.readUInt8(5),

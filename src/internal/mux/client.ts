@@ -34,13 +34,11 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
     wire.slots.lose(lost(options.address, cause))
     Deferred.doneUnsafe(closed, Exit.void)
   }
-  const read = Reader.make(
-    headSize - 4 + options.maxMessage,
-    frames(wire, (text) => {
-      problem = new Error(`${text}: this is not ${options.address}`)
-      socket.destroy()
-    })
-  )
+  const garbage = (text: string) => {
+    problem = new Error(`${text}: this is not ${options.address}`)
+    socket.destroy()
+  }
+  const { drop, read } = Reader.make(headSize - 4 + options.maxMessage, frames(wire, garbage, (id) => drop(id)))
   socket.on("data", wire.vigil.heard)
   socket.on("data", read)
   socket.on("error", (error) => {
@@ -70,12 +68,15 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
 const lost = (address: string, cause: Error | undefined) =>
   new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
 
-const frames = (wire: Wire.Wire, garbage: (problem: string) => void): Reader.Frames => {
+const frames = (
+  wire: Wire.Wire,
+  garbage: (problem: string) => void,
+  drop: Reader.Reader["drop"]
+): Reader.Frames => {
   const { options, slots, socket, touched } = wire
   const release = (id: number) => {
-    const slot = slots.release(id)
-    if (wire.leaving && slots.pending() === 0) socket.end()
-    return slot
+    drop(id)
+    return Wire.release(wire, id)
   }
   return {
     frame: (type, flags, id, bytes, start, end) => {
@@ -94,9 +95,10 @@ const frames = (wire: Wire.Wire, garbage: (problem: string) => void): Reader.Fra
             ? garbage("A failure without a status")
             : release(id)?.end(readFailure(flags, bytes, start, end))
         case Type.Credit:
-          return end - start === 4
-            ? slots.get(id)?.credit?.(readU32(bytes, start))
-            : garbage("Credit that is no number")
+          if (end - start !== 4) return garbage("Credit that is no number")
+          return (flags & Flag.Parts) !== 0
+            ? wire.writer.grant(readU32(bytes, start))
+            : slots.get(id)?.credit?.(readU32(bytes, start))
         case Type.Ping:
           // Who does not read what we write is not answered either: pongs would pile up here.
           return end - start > maxPing || socket.writableNeedDrain
@@ -113,17 +115,23 @@ const frames = (wire: Wire.Wire, garbage: (problem: string) => void): Reader.Fra
           return garbage(`A frame of the unknown type ${type}`)
       }
     },
-    oversized: (type, flags, id, size) => {
+    oversized: (type, flags, id, size, inParts) => {
       const problem = failure("Malformed", `A reply of ${size} bytes is over the limit of ${options.maxMessage}`)
-      if (type === Type.Failure || (type === Type.Message && (flags & Flag.Last) !== 0)) {
-        return release(id)?.end(problem)
+      // One in parts has not ended its call before the last part has come, or the server has heard of our leave.
+      if (isLast(type, flags) && !inParts) return release(id)?.end(problem)
+      if (type !== Type.Message && type !== Type.Failure) {
+        return garbage(`A frame of the type ${type} and ${size} bytes`)
       }
-      if (type !== Type.Message) return garbage(`A frame of the type ${type} and ${size} bytes`)
       const slot = slots.get(id)
       if (slot === undefined) return
       Wire.abandon(wire, id, slot)
       slot.end(problem)
     },
+    skipped: (type, flags, id) => {
+      if (isLast(type, flags)) release(id)
+    },
+    grant: (bytes) => wire.writer.number(Type.Credit, Flag.Parts, 0, bytes),
+    isExpected: (_type, id) => slots.get(id) !== undefined,
     settled: () => {
       for (const inbox of touched) inbox.settle()
       touched.length = 0
@@ -131,3 +139,7 @@ const frames = (wire: Wire.Wire, garbage: (problem: string) => void): Reader.Fra
     garbage
   }
 }
+
+/** Whether a frame of a server ends its call. */
+const isLast = (type: number, flags: number): boolean =>
+  type === Type.Failure || (type === Type.Message && (flags & Flag.Last) !== 0)

@@ -22,6 +22,8 @@
  * | Pong    | both   | the same                                                                                  |
  * | GoAway  | server | nothing: no new calls over this connection                                                |
  * | Lost    | server | nothing: the handler was stopped before it had replied; it may have done its work         |
+ * | Split   | both   | type u8, flags u8, u32: so long is the own part of a frame that follows in parts; its start |
+ * | Part    | both   | more of what was split                                                                     |
  */
 import { type Failure, failure, type Status } from "../../Transport.ts"
 
@@ -42,7 +44,9 @@ export const Type = {
   Ping: 8,
   Pong: 9,
   GoAway: 10,
-  Lost: 11
+  Lost: 11,
+  Split: 12,
+  Part: 13
 } as const
 
 export const Flag = {
@@ -53,7 +57,9 @@ export const Flag = {
   /** Of `Open`: there are headers. */
   Headers: 4,
   /** Of `Open`: the caller takes many replies. */
-  Stream: 8
+  Stream: 8,
+  /** Of `Credit`: for what comes in parts, of whatever call. */
+  Parts: 16
 } as const
 
 /**
@@ -64,6 +70,24 @@ export const window = 256 * 1024
 
 /** What a message costs beside its own bytes, so that empty ones are bounded too. */
 export const messageCost = 16
+
+/**
+ * A message that is longer goes out in parts of so many bytes: a millisecond of a gigabit, which is what others wait for
+ * one at most, and half the turns of the event loop that the usual 64 KiB would take.
+ */
+export const partSize = 128 * 1024
+
+/**
+ * Bytes in parts that may be on the way over a connection, in each direction. What stands in the buffers of two kernels
+ * would keep others waiting longer than a part does, and nobody else bounds it.
+ */
+export const partsWindow = 2 * 1024 * 1024
+
+/** Messages that may be under way in parts, in each direction. The rest stand in line. */
+export const maxSplits = 16
+
+/** Bytes that tell of what follows in parts. */
+export const splitSize = 6
 
 /** Most routes of a connection. */
 export const maxRoutes = 4096

@@ -4,52 +4,20 @@
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { messageCost } from "./frames.ts"
+import type { Gate } from "./gate.ts"
 
 export interface Outlet {
   /** More may be sent. */
   readonly credit: (bytes: number) => void
-  /** Sends a chunk, one `write` a message, and completes when the next chunk may come. */
+  /**
+   * Sends a chunk, one `write` a message, and completes when the next chunk may come. A `write` that returns false tells
+   * `sent` when the message has gone, and nothing follows it before.
+   */
   readonly send: <A>(
     chunk: ReadonlyArray<A>,
     size: (message: A) => number,
-    write: (message: A) => void
-  ) => Effect.Effect<
-    void
-  >
-}
-
-/** Those who wait for a socket to take bytes again: in turn, and on one listener however many they are. */
-export interface Gate {
-  readonly wait: (step: () => void) => void
-  readonly leave: (step: () => void) => void
-}
-
-/** The gate of a socket. */
-export const gate = (socket: Socket): Gate => {
-  const waiting = new Set<() => void>()
-  let listening = false
-  const listen = () => {
-    if (listening) return
-    listening = true
-    socket.once("drain", pass)
-  }
-  const pass = () => {
-    listening = false
-    for (const step of waiting) {
-      if (socket.writableNeedDrain) return listen()
-      waiting.delete(step)
-      step()
-    }
-  }
-  return {
-    wait: (step) => {
-      waiting.add(step)
-      listen()
-    },
-    leave: (step) => {
-      waiting.delete(step)
-    }
-  }
+    write: (message: A, sent: () => void) => boolean
+  ) => Effect.Effect<void>
 }
 
 /** An outlet with so much credit to begin with. */
@@ -59,13 +27,18 @@ export const make = (socket: Socket, gate: Gate, initial: number): Outlet => {
 
   const send: Outlet["send"] = (chunk, size, write) => {
     let index = 0
+    let going = false
+    const sent = () => {
+      going = false
+      waiting?.()
+    }
     const proceed = (): boolean => {
-      while (index < chunk.length && available > 0) {
+      while (index < chunk.length && available > 0 && !going) {
         const message = chunk[index++]
         available -= size(message) + messageCost
-        write(message)
+        going = !write(message, sent)
       }
-      return index === chunk.length
+      return index === chunk.length && !going
     }
     if (proceed() && !socket.writableNeedDrain) return Effect.void
     return Effect.callback<void>((resume) => {

@@ -37,7 +37,7 @@ export const make = (messages: Stream.Stream<Uint8Array>, options: Options): Pum
   let id = 0
   let fiber: Fiber.Fiber<void, TransportError> | undefined
   let stopped = false
-  const write = (message: Uint8Array) => writer.bytes(Type.Message, 0, id, message)
+  const write = (message: Uint8Array, sent: () => void) => writer.bytes(Type.Message, 0, id, message, sent)
   const pumping = Stream.runForEachArray(messages, (chunk): Effect.Effect<void, TransportError> => {
     const large = chunk.find((message) => message.length > maxMessage)
     return large === undefined ? outlet.send(chunk, sizeOf, write) : tooLarge(options, large.length)

@@ -1,42 +1,72 @@
 /**
- * Bytes of a socket to frames, in place: a frame that lies whole in what was read is not copied.
+ * Bytes of a socket to frames, in place: a frame that lies whole in what was read is not copied, and one that comes in
+ * parts is copied once.
  *
  * A frame that is over the limit is told of by its head and then skipped, so that one call fails and not all of them; a
  * stream of bytes that makes no sense ends the connection.
  */
-import { headSize, readU32 } from "./frames.ts"
+import { headSize, readU32, Type } from "./frames.ts"
+import * as Reassembly from "./reassembly.ts"
 
 export interface Frames {
   /** A whole frame; what is its own lies in `bytes` from `start` to `end`. */
   readonly frame: (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number) => void
-  /** A frame of so many bytes that is over the limit. Its bytes are skipped. */
-  readonly oversized: (type: number, flags: number, id: number, size: number) => void
+  /** A frame of so many bytes that is over the limit. Its bytes are skipped; of one in parts, unless it is dropped. */
+  readonly oversized: (type: number, flags: number, id: number, size: number, inParts: boolean) => void
+  /** The last part of a frame that was over the limit. */
+  readonly skipped: (type: number, flags: number, id: number) => void
+  /** So many bytes have come in parts, and as many more may. */
+  readonly grant: (bytes: number) => void
+  /** Whether anybody waits for what is to come in parts. */
+  readonly isExpected: (type: number, id: number) => boolean
   /** All frames of one read have been told of. */
   readonly settled: () => void
   /** These are no frames. */
   readonly garbage: (problem: string) => void
 }
 
+export interface Reader {
+  /** Takes what a socket reads. Returns false once there is no point in reading on. */
+  readonly read: (chunk: Buffer) => boolean
+  /** Forgets what has come of a call's frame, whose rest will not come or is of no use. True where there was one. */
+  readonly drop: (id: number) => boolean
+}
+
 /** No honest frame is as large as this: whoever announces one speaks another protocol. */
 const absurd = 1024 * 1024 * 1024
 
-/** Takes what a socket reads. Returns false once there is no point in reading on. */
-export const make = (maxFrame: number, frames: Frames): (chunk: Buffer) => boolean => {
+export const make = (maxFrame: number, frames: Frames): Reader => {
   const head = Buffer.allocUnsafe(headSize)
   let headFilled = 0
   let partial: Buffer | undefined
   let filled = 0
   let skipping = 0
   let broken = false
-
-  const give = (bytes: Buffer, at: number, end: number) =>
-    frames.frame(bytes[at + 4], bytes[at + 5], readU32(bytes, at + 6), bytes, at + headSize, end)
+  const splits = Reassembly.make(maxFrame, frames.grant)
+  /** What the part at hand belongs to, and how many bytes of the part are to come. */
+  let split: Reassembly.Split | undefined
+  let left = 0
 
   const fail = (problem: string) => {
     broken = true
     frames.garbage(problem)
   }
-  /** Judges a frame by its head; returns its size with the length itself, or 0 where it is not to be read. */
+  const give = (bytes: Buffer, at: number, end: number) => {
+    const id = readU32(bytes, at + 6)
+    if (bytes[at + 4] !== Type.Split) return frames.frame(bytes[at + 4], bytes[at + 5], id, bytes, at + headSize, end)
+    if (!frames.isExpected(bytes[at + headSize], id)) return
+    const begun = splits.begin(id, bytes, at + headSize, end)
+    if (begun === undefined) fail("What is to come in parts makes no sense")
+    else if (begun.bytes === undefined) frames.oversized(begun.type, begun.flags, id, begun.size, true)
+  }
+  /** Judges a part by its head: it goes where the others are, or nowhere where nobody wants it any more. */
+  const part = (id: number, length: number) => {
+    split = splits.get(id)
+    if (!splits.admit(split, length)) return fail("A part is too long, or one too many")
+    skipping = headSize
+    left = length
+  }
+  /** Judges a frame by its head; returns its size with the length itself, or 0 where it is not to be read as a whole. */
   const size = (bytes: Buffer, at: number): number => {
     const length = readU32(bytes, at)
     if (length < headSize - 4) {
@@ -47,8 +77,12 @@ export const make = (maxFrame: number, frames: Frames): (chunk: Buffer) => boole
       fail(`A frame of ${length} bytes is announced`)
       return 0
     }
+    if (bytes[at + 4] === Type.Part) {
+      part(readU32(bytes, at + 6), length + 4 - headSize)
+      return 0
+    }
     if (length <= maxFrame) return length + 4
-    frames.oversized(bytes[at + 4], bytes[at + 5], readU32(bytes, at + 6), length)
+    frames.oversized(bytes[at + 4], bytes[at + 5], readU32(bytes, at + 6), length, false)
     skipping = length + 4
     return 0
   }
@@ -84,13 +118,33 @@ export const make = (maxFrame: number, frames: Frames): (chunk: Buffer) => boole
     return at
   }
 
-  return (chunk) => {
+  /** Goes on with the part at hand. Returns how many bytes of the chunk belong to it. */
+  const fill = (chunk: Buffer, at: number): number => {
+    const taken = Math.min(left, chunk.length - at)
+    left -= taken
+    if (split === undefined) return taken
+    if (split.bytes !== undefined) chunk.copy(split.bytes, split.filled, at, at + taken)
+    split.filled += taken
+    if (split.filled < split.size) return taken
+    const { bytes, flags, id, type } = split
+    split = undefined
+    splits.drop(id)
+    if (bytes === undefined) frames.skipped(type, flags, id)
+    else frames.frame(type, flags, id, bytes, 0, bytes.length)
+    return taken
+  }
+
+  const read = (chunk: Buffer): boolean => {
     let at = resume(chunk)
     while (!broken && at < chunk.length) {
       if (skipping > 0) {
         const skipped = Math.min(skipping, chunk.length - at)
         skipping -= skipped
         at += skipped
+        continue
+      }
+      if (left > 0) {
+        at += fill(chunk, at)
         continue
       }
       if (chunk.length - at < headSize) {
@@ -111,4 +165,9 @@ export const make = (maxFrame: number, frames: Frames): (chunk: Buffer) => boole
     frames.settled()
     return !broken
   }
+  const drop = (id: number): boolean => {
+    if (split?.id === id) split = undefined
+    return splits.drop(id)
+  }
+  return { read, drop }
 }

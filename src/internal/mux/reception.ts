@@ -7,8 +7,9 @@ import type { Exchange, Failure, Reply } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import type { Wheel } from "../wheel.ts"
 import { Flag, Type } from "./frames.ts"
+import * as Gate from "./gate.ts"
 import type { Mailbox } from "./mailbox.ts"
-import * as Outlet from "./outlet.ts"
+import type * as Outlet from "./outlet.ts"
 import * as Vigil from "./vigil.ts"
 import * as Writer from "./writer.ts"
 
@@ -41,7 +42,7 @@ export interface Reception {
   readonly socket: Socket
   readonly options: Options
   readonly writer: Writer.Writer
-  readonly gate: Outlet.Gate
+  readonly gate: Gate.Gate
   readonly calls: ReadonlyMap<number, Running>
   /** Enters a call among those that run. */
   readonly enter: (id: number, running: Running) => void
@@ -49,39 +50,42 @@ export interface Reception {
   readonly vigil: Vigil.Vigil
 }
 
-export const make = (socket: Socket, options: Options): Reception => {
-  const writer = Writer.make(socket)
+/** `drop` forgets what has come of a call's message in parts. */
+export const make = (socket: Socket, options: Options, drop: (id: number) => void): Reception => {
+  const gate = Gate.make(socket)
+  const writer = Writer.make(socket, gate)
   const calls = new Map<number, Running>()
   const vigil = Vigil.make(socket, writer, options.wheel, () => calls.size > 0)
   return {
     socket,
     options,
     writer,
-    gate: Outlet.gate(socket),
+    gate,
     calls,
     enter: (id, running) => {
       calls.set(id, running)
       vigil.keep()
     },
-    leave: (id) => void calls.delete(id),
+    leave: (id) => {
+      calls.delete(id)
+      drop(id)
+    },
     vigil
   }
 }
 
 /** Ends a call: with a reply, or because it was interrupted. */
-export const end = (
-  { calls, leave, options, socket, writer }: Reception,
-  id: number,
-  reply: Reply | undefined
-): void => {
+export const end = (reception: Reception, id: number, reply: Reply | undefined): void => {
+  const { calls, leave, socket, writer } = reception
   const running = calls.get(id)
   leave(id)
   if (socket.destroyed) return
+  if (reply === undefined) writer.drop(id)
   if (reply instanceof Uint8Array) writer.bytes(Type.Message, Flag.Last, id, reply)
   else if (reply !== undefined) writer.failure(id, reply)
   else if (running?.cancelled === true) writer.frame(Type.End, 0, id)
   else writer.frame(Type.Lost, 0, id)
-  ease(socket, options)
+  ease(reception)
 }
 
 /** Ends a stream that has sent all its replies. */
@@ -91,8 +95,14 @@ export const complete = ({ leave, socket, writer }: Reception, id: number): void
 }
 
 /** A client that makes us write and reads nothing of it is not read from either. */
-export const ease = (socket: Socket, { maxMessage }: Options): void => {
-  if (!socket.writableNeedDrain || socket.writableLength < 4 * maxMessage || socket.isPaused()) return
+export const ease = ({ options, socket, writer }: Reception): void => {
+  const isFull = () => writer.waiting() >= 4 * options.maxMessage
+  if (!socket.writableNeedDrain || socket.isPaused() || !isFull()) return
   socket.pause()
-  socket.once("drain", () => socket.resume())
+  const drained = () => {
+    if (isFull()) return
+    socket.removeListener("drain", drained)
+    socket.resume()
+  }
+  socket.on("drain", drained)
 }

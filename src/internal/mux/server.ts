@@ -24,9 +24,10 @@ export interface Server {
 
 /** Serves a connection until it ends. `head` is what was read beyond the handshake. */
 export const make = (socket: Socket, head: Buffer, options: Options): Server => {
-  const reception = Reception.make(socket, options)
+  const reception = Reception.make(socket, options, (id) => drop(id))
   const { calls, writer } = reception
-  const read = Reader.make(options.maxMessage + options.maxHeaders + 64, frames(reception))
+  const maxFrame = options.maxMessage + options.maxHeaders + 64
+  const { drop, read } = Reader.make(maxFrame, frames(reception, (id) => drop(id)))
   socket.setKeepAlive(true, silence)
   socket.on("data", reception.vigil.heard)
   socket.on("data", read)
@@ -46,7 +47,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const frames = (reception: Reception.Reception): Reader.Frames => {
+const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Reader.Frames => {
   const { calls, options, socket, writer } = reception
   const routes: Heads.Routes = new Map()
   const touched: Array<Reception.Inbox> = []
@@ -54,7 +55,7 @@ const frames = (reception: Reception.Reception): Reader.Frames => {
 
   const open = (flags: number, id: number, bytes: Buffer, start: number, end: number) => {
     const head = Heads.read(flags, bytes, start, end, routes, options.maxHeaders)
-    if (head === undefined || calls.has(id) || socket.destroyed) return garbage()
+    if (head === undefined || calls.has(id) || writer.has(id) || socket.destroyed) return garbage()
     if ("status" in head) return writer.failure(id, head)
     const { body, call } = head
     if (end - body > options.maxMessage) return oversized(Type.Open, flags, id, end - body)
@@ -77,14 +78,22 @@ const frames = (reception: Reception.Reception): Reader.Frames => {
     if ((flags & Flag.Last) !== 0) inbox.end(Mailbox.done)
     touched.push(inbox)
   }
-  const cancel = (running: Reception.Running | undefined) => {
-    if (running === undefined) return
-    running.cancelled = true
-    running.interrupt()
+  const cancel = (id: number) => {
+    const halfway = drop(id)
+    const running = calls.get(id)
+    if (running !== undefined) {
+      running.cancelled = true
+      running.interrupt()
+    } else if (halfway || writer.has(id)) {
+      // The call has not come as a whole, or its reply has not gone.
+      writer.drop(id)
+      writer.frame(Type.End, 0, id)
+    }
   }
   const oversized = (type: number, _flags: number, id: number, size: number) => {
     const problem = failure("Malformed", `A message of ${size} bytes is over the limit of ${options.maxMessage}`)
     const running = calls.get(id)
+    drop(id)
     if (type === Type.Open && running === undefined) return writer.failure(id, problem)
     if (type !== Type.Message || running?.refuse === undefined) return garbage()
     running.refuse(problem)
@@ -102,9 +111,12 @@ const frames = (reception: Reception.Reception): Reader.Frames => {
           return inbox === undefined ? undefined : void touched.push(inbox)
         }
         case Type.Credit:
-          return end - start === 4 ? calls.get(id)?.outlet?.credit(readU32(bytes, start)) : garbage()
+          if (end - start !== 4) return garbage()
+          return (flags & Flag.Parts) !== 0
+            ? writer.grant(readU32(bytes, start))
+            : calls.get(id)?.outlet?.credit(readU32(bytes, start))
         case Type.Cancel:
-          return cancel(calls.get(id))
+          return cancel(id)
         case Type.Route:
           return Heads.learn(routes, id, bytes, start, end) ? undefined : garbage()
         case Type.Ping:
@@ -116,10 +128,13 @@ const frames = (reception: Reception.Reception): Reader.Frames => {
       }
     },
     oversized,
+    skipped: () => undefined,
+    grant: (bytes) => writer.number(Type.Credit, Flag.Parts, 0, bytes),
+    isExpected: (type, id) => type === Type.Open || calls.get(id)?.inbox !== undefined,
     settled: () => {
       for (const inbox of touched) inbox.settle()
       touched.length = 0
-      Reception.ease(socket, options)
+      Reception.ease(reception)
     },
     garbage
   }

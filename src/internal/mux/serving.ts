@@ -24,7 +24,7 @@ export const start = (
 ): void => {
   const { gate, options, socket, writer } = reception
   const outlet = Outlet.make(socket, gate, window)
-  const inbox = message === undefined ? makeInbox((bytes) => writer.number(Type.Credit, id, bytes)) : undefined
+  const inbox = message === undefined ? makeInbox((bytes) => writer.number(Type.Credit, 0, id, bytes)) : undefined
   let fiber: Fiber.Fiber<void> | undefined
   let failed: Failure | undefined
   let ended = false
@@ -35,14 +35,18 @@ export const start = (
     end()
   }
   const refuse = (problem: Failure) => {
-    finish(() => Reception.end(reception, id, problem))
+    finish(() => {
+      writer.drop(id)
+      Reception.end(reception, id, problem)
+    })
     fiber?.interruptUnsafe()
   }
   const expiry = Deadline.watch(options.wheel, call, refuse)
-  const write = (value: Reply) => {
-    if (failed !== undefined || ended) return
-    if (value instanceof Uint8Array) writer.bytes(Type.Message, 0, id, value)
-    else failed = value
+  const write = (value: Reply, sent: () => void) => {
+    if (failed !== undefined || ended) return true
+    if (value instanceof Uint8Array) return writer.bytes(Type.Message, 0, id, value, sent)
+    failed = value
+    return true
   }
   const messages = message ?? Stream.fromPull(Effect.succeed(inbox!.pull))
   const replies = Effect.suspend(() =>

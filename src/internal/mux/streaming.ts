@@ -48,7 +48,7 @@ const open = (
   context: Context.Context<never>
 ): Opened | undefined => {
   const inbox = makeInbox((bytes) => {
-    if (id !== undefined && wire.slots.get(id) === slot) wire.writer.number(Type.Credit, id, bytes)
+    if (id !== undefined && wire.slots.get(id) === slot) wire.writer.number(Type.Credit, 0, id, bytes)
   })
   const pump = messages instanceof Uint8Array
     ? undefined

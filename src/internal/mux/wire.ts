@@ -6,7 +6,7 @@ import type { Socket } from "node:net"
 import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
 import type { Wheel } from "../wheel.ts"
 import { Type } from "./frames.ts"
-import * as Outlet from "./outlet.ts"
+import * as Gate from "./gate.ts"
 import * as Routes from "./routes.ts"
 import * as Slots from "./slots.ts"
 import * as Vigil from "./vigil.ts"
@@ -24,7 +24,7 @@ export interface Wire {
   readonly socket: Socket
   readonly options: Options
   readonly writer: Writer.Writer
-  readonly gate: Outlet.Gate
+  readonly gate: Gate.Gate
   readonly routes: Routes.Routes
   readonly slots: Slots.Slots
   readonly vigil: Vigil.Vigil
@@ -35,13 +35,14 @@ export interface Wire {
 }
 
 export const make = (socket: Socket, options: Options): Wire => {
-  const writer = Writer.make(socket)
+  const gate = Gate.make(socket)
+  const writer = Writer.make(socket, gate)
   const slots = Slots.make(options.maxCalls)
   return {
     socket,
     options,
     writer,
-    gate: Outlet.gate(socket),
+    gate,
     routes: Routes.make(writer),
     slots,
     vigil: Vigil.make(socket, writer, options.wheel, () => slots.pending() > 0),
@@ -66,8 +67,8 @@ export const refusal = (
 }
 
 /** A number for a call, unless too many are under way or too much waits to be written. */
-export const take = ({ options, slots, socket, vigil }: Wire, slot: Slots.Slot): number | undefined => {
-  if (socket.writableLength > backlog * options.maxMessage) return undefined
+export const take = ({ options, slots, vigil, writer }: Wire, slot: Slots.Slot): number | undefined => {
+  if (writer.waiting() > backlog * options.maxMessage) return undefined
   vigil.keep()
   return slots.take(slot)
 }
@@ -76,8 +77,20 @@ export const take = ({ options, slots, socket, vigil }: Wire, slot: Slots.Slot):
 const backlog = 16
 
 /** Forgets who called, and tells the server. */
-export const abandon = ({ slots, socket, writer }: Wire, id: number, slot: Slots.Slot): void => {
-  if (slots.abandon(id, slot) && !socket.destroyed) writer.frame(Type.Cancel, 0, id)
+export const abandon = (wire: Wire, id: number, slot: Slots.Slot): void => {
+  const { slots, socket, writer } = wire
+  if (!slots.abandon(id, slot) || socket.destroyed) return
+  // A call that stood in line: the server has heard nothing of it, and would not end it.
+  if (writer.drop(id) === Type.Open) release(wire, id)
+  else writer.frame(Type.Cancel, 0, id)
+}
+
+/** Frees the number of a call that is over. Who is to leave does so with the last one. */
+export const release = ({ leaving, slots, socket, writer }: Wire, id: number): Slots.Slot | undefined => {
+  const slot = slots.release(id)
+  writer.drop(id)
+  if (leaving && slots.pending() === 0) socket.end()
+  return slot
 }
 
 /** Sends the head of a call, and its message if that is the only one. */

@@ -2,17 +2,21 @@
  * Frames to a socket: all of one turn in one write, and at once when a kilobyte waits.
  *
  * The system call is the price of a small frame, so frames are gathered in a slab; but a peer that waits for the end of
- * our turn stands idle, so the slab goes out early. Bodies that are large are not copied into it.
+ * our turn stands idle, so the slab goes out early. Bodies that are large are not copied into it, and those that others
+ * would have to wait for go in parts.
  */
 import type { Socket } from "node:net"
 import type { Failure } from "../../Transport.ts"
-import { Flag, fromStatus, headSize, Type, writeU32 } from "./frames.ts"
+import { Flag, fromStatus, headSize, partSize, splitSize, Type, writeU32 } from "./frames.ts"
+import type { Gate } from "./gate.ts"
+import * as Parts from "./parts.ts"
 
 export interface Writer {
   readonly frame: (type: number, flags: number, id: number) => void
   /** A frame whose own part is a number. */
-  readonly number: (type: number, id: number, value: number) => void
-  readonly bytes: (type: number, flags: number, id: number, body: Uint8Array) => void
+  readonly number: (type: number, flags: number, id: number, value: number) => void
+  /** A frame whose own part is bytes. False where they go in parts, and `sent` is told when they have gone. */
+  readonly bytes: (type: number, flags: number, id: number, body: Uint8Array, sent?: () => void) => boolean
   readonly failure: (id: number, failure: Failure) => void
   readonly open: (
     id: number,
@@ -22,8 +26,14 @@ export interface Writer {
     headers: Uint8Array | undefined,
     message: Uint8Array | undefined
   ) => void
-  /** Writes what waits, now. */
-  readonly flush: () => void
+  /** Whether a message of the call goes out in parts. */
+  readonly has: (id: number) => boolean
+  /** Forgets what has not gone of a call's message. Returns the type of a frame of which nothing has gone. */
+  readonly drop: (id: number) => number | undefined
+  /** The other side takes so many more bytes in parts. */
+  readonly grant: (bytes: number) => void
+  /** Bytes that have not gone. */
+  readonly waiting: () => number
 }
 
 /** Bytes that make a write worth its price. */
@@ -32,7 +42,7 @@ const slabSize = 64 * 1024
 /** From this size a body goes out as it is. */
 const large = 8 * 1024
 
-export const make = (socket: Socket): Writer => {
+export const make = (socket: Socket, gate: Gate): Writer => {
   let slab = Buffer.allocUnsafeSlow(slabSize)
   let sent = 0
   let used = 0
@@ -93,52 +103,83 @@ export const make = (socket: Socket): Writer => {
     if (socket.writableLength > 0) return
     sent = used = 0
   }
-  /** How many bytes of a frame with such a body go into the slab. */
-  const copied = (bytes: Uint8Array) => bytes.length < large ? bytes.length : 0
+  /** Starts a frame with a body. Returns where what stands before the body goes, which is of so many bytes. */
+  const begin = (type: number, flags: number, id: number, size: number, { length }: Uint8Array): number => {
+    if (length <= partSize) {
+      return head(reserve(headSize + size + (length < large ? length : 0)), headSize + size + length, type, flags, id)
+    }
+    const own = headSize + splitSize + size
+    const at = head(reserve(own), own, Type.Split, 0, id)
+    slab[at] = type
+    slab[at + 1] = flags
+    writeU32(slab, at + 2, size + length)
+    return at + splitSize
+  }
+  const parts = Parts.make(socket, gate, (id, part) => body(begin(Type.Part, 0, id, 0, part), part))
 
   const frame: Writer["frame"] = (type, flags, id) => {
     head(reserve(headSize), headSize, type, flags, id)
     done()
   }
-  const number: Writer["number"] = (type, id, value) => {
+  const number: Writer["number"] = (type, flags, id, value) => {
     const at = reserve(headSize + 4)
-    writeU32(slab, head(at, headSize + 4, type, 0, id), value)
+    writeU32(slab, head(at, headSize + 4, type, flags, id), value)
     done()
   }
-  const bytes: Writer["bytes"] = (type, flags, id, message) => {
-    const at = reserve(headSize + copied(message))
-    body(head(at, headSize + message.length, type, flags, id), message)
+  /** Starts a failure, up to its body. */
+  const beginFailure = (id: number, { body, retryAfter, status }: Failure): number => {
+    const timed = retryAfter !== undefined
+    const at = begin(Type.Failure, timed ? Flag.Time : 0, id, timed ? 5 : 1, body)
+    slab[at] = fromStatus(status)
+    if (!timed) return at + 1
+    writeU32(slab, at + 1, Math.min(0xffffffff, Math.ceil(retryAfter)))
+    return at + 5
   }
-  const failure: Writer["failure"] = (id, reply) => {
-    const timed = reply.retryAfter !== undefined
-    const size = headSize + (timed ? 5 : 1)
-    const at = reserve(size + copied(reply.body))
-    let next = head(at, size + reply.body.length, Type.Failure, timed ? Flag.Time : 0, id)
-    slab[next++] = fromStatus(reply.status)
-    if (timed) {
-      writeU32(slab, next, Math.min(0xffffffff, Math.ceil(reply.retryAfter)))
-      next += 4
-    }
-    body(next, reply.body)
-  }
-  const open: Writer["open"] = (id, flags, route, timeout, headers, message) => {
-    const size = headSize + 4 + (timeout === undefined ? 0 : 4) + (headers === undefined ? 0 : 4 + headers.length)
-    const at = reserve(size + (message === undefined ? 0 : copied(message)))
+  /** Starts a call, up to its message. */
+  const beginOpen = (
+    id: number,
+    flags: number,
+    route: number,
+    timeout: number | undefined,
+    headers: Uint8Array | undefined,
+    message: Uint8Array
+  ): number => {
+    const size = 4 + (timeout === undefined ? 0 : 4) + (headers === undefined ? 0 : 4 + headers.length)
     const all = flags | (timeout === undefined ? 0 : Flag.Time) | (headers === undefined ? 0 : Flag.Headers)
-    let next = head(at, size + (message?.length ?? 0), Type.Open, all, id)
+    let next = begin(Type.Open, all, id, size, message)
     writeU32(slab, next, route)
     next += 4
     if (timeout !== undefined) {
       writeU32(slab, next, Math.min(0xffffffff, Math.max(0, Math.ceil(timeout))))
       next += 4
     }
-    if (headers !== undefined) {
-      writeU32(slab, next, headers.length)
-      slab.set(headers, next + 4)
-      next += 4 + headers.length
-    }
-    if (message === undefined) done()
-    else body(next, message)
+    if (headers === undefined) return next
+    writeU32(slab, next, headers.length)
+    slab.set(headers, next + 4)
+    return next + 4 + headers.length
   }
-  return { frame, number, bytes, failure, open, flush }
+
+  const bytes: Writer["bytes"] = (type, flags, id, message, sent) => {
+    if (message.length > partSize) {
+      parts.send(type, id, message, () => begin(type, flags, id, 0, message), sent)
+      return false
+    }
+    body(begin(type, flags, id, 0, message), message)
+    return true
+  }
+  const failure: Writer["failure"] = (id, reply) => {
+    if (reply.body.length > partSize) parts.send(Type.Failure, id, reply.body, () => beginFailure(id, reply))
+    else body(beginFailure(id, reply), reply.body)
+  }
+  const open: Writer["open"] = (id, flags, route, timeout, headers, message = nothing) => {
+    if (message.length > partSize) {
+      parts.send(Type.Open, id, message, () => beginOpen(id, flags, route, timeout, headers, message))
+    } else {
+      body(beginOpen(id, flags, route, timeout, headers, message), message)
+    }
+  }
+  const waiting = () => socket.writableLength + parts.waiting()
+  return { frame, number, bytes, failure, open, has: parts.has, drop: parts.drop, grant: parts.grant, waiting }
 }
+
+const nothing = new Uint8Array(0)
