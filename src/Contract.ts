@@ -112,6 +112,9 @@ export const method = <
       : Schema.isSchema(value) || Predicate.hasProperty(value, StreamedTypeId)
       ? value as Side
       : Schema.Struct(value as Schema.Struct.Fields) as unknown as Wire
+  if (options.hedge !== undefined && (isStreamed(side(options.payload)) || isStreamed(side(options.success)))) {
+    throw new Error("Only a method of one message each way can be hedged")
+  }
   return {
     [MethodTypeId]: MethodTypeId,
     payload: side(options.payload) as ToSide<P>,

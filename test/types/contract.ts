@@ -50,6 +50,13 @@ export const calls = Effect.gen(function*() {
   yield* orders.cancel()
 })
 
+// Only what may run twice can be sent twice.
+Contract.method({ idempotent: true, hedge: "p95" })
+// @ts-expect-error the method is not idempotent
+Contract.method({ hedge: "p95" })
+// @ts-expect-error neither is this one
+Contract.method({ idempotent: false, hedge: "10 millis" })
+
 // The handlers: what they need is demanded of the layer.
 const plain = Rpc.layerServer(Orders, handlers)
 equal<Layer.Services<typeof plain>>()<Rpc.Rpc>()

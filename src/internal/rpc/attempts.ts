@@ -105,6 +105,12 @@ export const next = (
   return isPaid(failed, before, budget) ? moved : undefined
 }
 
+/** The history of a call that was sent to a second instance, which is as good as one attempt more. */
+export const hedged = (history: History, { id }: Instance): History => {
+  history.tried.add(id)
+  return { ...history, tries: history.tries + 1, ran: history.ran + 1 }
+}
+
 /** Whom the next attempt may go to. */
 export const choice = (history: History | undefined, key: string | undefined): SelectOptions | undefined => {
   if (history === undefined) return key === undefined ? undefined : { key }

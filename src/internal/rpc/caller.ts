@@ -5,14 +5,13 @@
  * call, and the scope closes with what the attempt says about the instance. Decoding comes after, outside the retry.
  */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type * as Contract from "../../Contract.ts"
-import type { Instance } from "../../Registry.ts"
 import type * as RpcError from "../../RpcError.ts"
-import type { Reply } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import * as Attempts from "./attempts.ts"
+import * as Exchange from "./exchange.ts"
+import * as Hedging from "./hedging.ts"
 import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
 import * as Pace from "./pace.ts"
@@ -64,44 +63,37 @@ const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknow
     return parent === undefined ? attempt(line, head, message.value, undefined) : send(parent)
   })
 
-/** An attempt, and the next one where it failed and may be repeated. This is the hot path: count its effects. */
+/** An attempt, and the next one where it failed and may be repeated. */
 const attempt = (
   line: Line.Line,
   whole: Line.Head,
   message: Uint8Array,
   history: Attempts.History | undefined
 ): Effect.Effect<unknown, unknown> => {
-  const head = line.method.idempotent ? Patience.cut(line, whole, history) : whole
+  const { method } = line
+  const head = method.idempotent ? Patience.cut(line, whole, history) : whole
   const { call } = head
-  const lease = Scope.makeUnsafe()
-  let instance: Instance | undefined
-  const watch = <E extends Line.Fault>(sent: Effect.Effect<Reply, E>) =>
-    Effect.onExit(sent, (exit) => Verdict.giveBack(line, head, lease, exit))
-  // A strategy that keeps no account of its leases is spared the watch over their end: it costs as much as the choice.
-  const watched = line.settles
-  const exchanged = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
-    instance = lent
-    line.settles = lease.state._tag !== "Empty"
-    const connection = line.road.connections.find(lent.address)
-    const sent = connection === undefined
-      ? Effect.flatMap(Line.dial(line, head, lent.address), (dialled) => dialled.unary(call, message))
-      : connection.unary(call, message)
-    return line.settles && !watched ? watch(sent) : sent
-  })
-  const settled = watched ? watch(exchanged) : exchanged
+  const options = Attempts.choice(history, head.key)
+  const visit: Exchange.Visit = { instance: undefined }
+  const second: Exchange.Visit = { instance: undefined }
+  const wait = method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
+  const sent = wait === undefined
+    ? Exchange.make(line, head, message, options, visit)
+    : Hedging.send(line, head, message, options, wait, visit, second)
   const retry = (error: RpcError.RpcError) => {
-    const failed = Attempts.outcome(error, line.method.idempotent, head.cut && Patience.isUp(head))
+    const failed = Attempts.outcome(error, method.idempotent, head.cut && Patience.isUp(head))
     return Line.again(
       line,
       head,
       failed,
       error,
-      instance,
+      visit.instance,
       history,
-      (head, history) => attempt(line, head, message, history)
+      (head, moved) =>
+        attempt(line, head, message, second.instance === undefined ? moved : Attempts.hedged(moved, second.instance))
     )
   }
-  return Effect.matchEffect(settled, {
+  return Effect.matchEffect(sent, {
     onSuccess: (reply) => {
       Verdict.time(line, head, reply)
       return reply instanceof Uint8Array

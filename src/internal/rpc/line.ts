@@ -12,7 +12,7 @@ import type { Codec, CodecError } from "../../Codec.ts"
 import type { Instance } from "../../Registry.ts"
 import { CurrentDeadline, CurrentHeaders, CurrentKey } from "../../Rpc.ts"
 import * as RpcError from "../../RpcError.ts"
-import type { Selector, SelectorError } from "../../Selector.ts"
+import type { SelectOptions, Selector, SelectorError } from "../../Selector.ts"
 import type { Call, Connection, Failure, TransportError } from "../../Transport.ts"
 import type { Connections } from "../connections.ts"
 import * as Trace from "../trace.ts"
@@ -118,15 +118,15 @@ export const traced = (head: Head, span: Tracer.AnySpan): Head => ({
  */
 export const lend = (
   line: Line,
-  { call, deadline, key, since }: Head,
+  { call, deadline, since }: Head,
   lease: Scope.Scope,
-  history: Attempts.History | undefined
+  options: SelectOptions | undefined
 ): Effect.Effect<Instance, SelectorError | RpcError.RpcError> => {
   if (call.timeout !== undefined && call.timeout <= 0) {
     return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
   }
   Throttle.ask(line.target.throttle, since)
-  const selected = line.road.selector.select(line.service, lease, Attempts.choice(history, key))
+  const selected = line.road.selector.select(line.service, lease, options)
   if (line.known) return selected
   return Effect.tap(before(selected, call, deadline), () => {
     line.known = true

@@ -36,6 +36,7 @@ export interface Policy {
   readonly budget: Budget.Rules
   readonly cut: boolean
   readonly throttle: boolean
+  readonly hedging: Budget.Rules
 }
 
 /** What is not said is the default. */
@@ -49,5 +50,7 @@ export const make = (options?: RetryOptions, throttle?: boolean): Policy => ({
     burst: Math.max(0, options?.budget?.burst ?? 10)
   },
   cut: options?.cut ?? true,
-  throttle: throttle ?? true
+  throttle: throttle ?? true,
+  // Nothing is added for the time that passes: who calls seldom can wait.
+  hedging: { share: 0.05, floor: 0, burst: 1 }
 })

@@ -108,7 +108,7 @@ const open = (
   const lease = running.lease = Scope.makeUnsafe()
   running.verdict = Exit.void
   let instance: Instance | undefined
-  const attempt = Effect.flatMap(Line.lend(line, head, lease, history), (lent) => {
+  const attempt = Effect.flatMap(Line.lend(line, head, lease, Attempts.choice(history, head.key)), (lent) => {
     instance = lent
     return Effect.flatMap(Line.dial(line, head, lent.address), (connected) => {
       // A wire that broke under a stream speaks against the instance.

@@ -8,6 +8,8 @@ import * as Throttle from "./throttle.ts"
 export interface Target {
   /** What further attempts are paid from. */
   readonly retries: Budget.Budget
+  /** What sending calls twice is paid from. */
+  readonly hedges: Budget.Budget
   readonly throttle: Throttle.Throttle
 }
 
@@ -17,7 +19,11 @@ export const make = (policy: Policy): (service: string) => Target => {
   return (service) => {
     const known = targets.get(service)
     if (known !== undefined) return known
-    const target: Target = { retries: Budget.make(policy.budget), throttle: Throttle.make() }
+    const target: Target = {
+      retries: Budget.make(policy.budget),
+      hedges: Budget.make(policy.hedging),
+      throttle: Throttle.make()
+    }
     targets.set(service, target)
     return target
   }
