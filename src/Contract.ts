@@ -98,14 +98,16 @@ export const method = <
   P extends Side | Schema.Struct.Fields = typeof Schema.Void,
   O extends Side = typeof Schema.Void,
   E extends Wire = typeof Schema.Never
->(options: {
-  readonly payload?: P | undefined
-  readonly success?: O | undefined
-  readonly error?: E | undefined
-  readonly idempotent?: boolean | undefined
-  readonly limited?: boolean | undefined
-  readonly endpoint?: string | undefined
-} & Repetition): Method<ToSide<P>, O, E> => {
+>(
+  options: {
+    readonly payload?: P | undefined
+    readonly success?: O | undefined
+    readonly error?: E | undefined
+    readonly idempotent?: boolean | undefined
+    readonly limited?: boolean | undefined
+    readonly endpoint?: string | undefined
+  } & Repetition
+): Method<ToSide<P>, O, E> => {
   const side = (value: Side | Schema.Struct.Fields | undefined): Side =>
     value === undefined
       ? Schema.Void
