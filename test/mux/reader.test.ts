@@ -68,7 +68,7 @@ const sequence = (below: (bound: number) => number) => {
     frames.push(frame(type, flags, id, body))
     told.push(
       body.length + 6 > limit
-        ? ["oversized", type, flags, id, body.length + 6]
+        ? ["oversized", type, flags, id, body.length]
         : ["frame", type, flags, id, body.toString("hex")]
     )
   }
@@ -189,7 +189,7 @@ describe("the reader of frames", () => {
         const last: ReadonlyArray<Told> = length < 6 || length > 2 ** 30
           ? [["garbage"]]
           : length > limit
-          ? [["oversized", 3, 0, 7, length]]
+          ? [["oversized", 3, 0, 7, length - 6]]
           : []
         assert.deepStrictEqual(all, [...told, ...last])
       }

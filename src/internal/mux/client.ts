@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Socket } from "node:net"
 import { type Connection, ConnectionLost, failure, TransportError } from "../../Transport.ts"
 import type { Use } from "../idle.ts"
+import * as Flow from "./flow.ts"
 import { Flag, headSize, maxPing, readFailure, readU32, Type } from "./frames.ts"
 import * as Reader from "./reader.ts"
 import * as Streaming from "./streaming.ts"
@@ -73,18 +74,26 @@ const frames = (
   garbage: (problem: string) => void,
   drop: Reader.Reader["drop"]
 ): Reader.Frames => {
-  const { options, slots, socket, touched } = wire
+  const { inflow, options, outflow, slots, socket, touched } = wire
   const release = (id: number) => {
     drop(id)
     return Wire.release(wire, id)
   }
+  const credit = (flags: number, id: number, bytes: number) => {
+    if ((flags & Flag.Parts) !== 0) wire.writer.grant(bytes)
+    else if ((flags & Flag.All) !== 0) outflow.grant(bytes)
+    else slots.get(id)?.credit?.(bytes)
+  }
+  /** A message that nobody takes. */
+  const skip = (size: number) =>
+    inflow.take(Flow.cost(size)) ? inflow.give(Flow.cost(size)) : garbage("No credit was left")
   return {
     frame: (type, flags, id, bytes, start, end) => {
       switch (type) {
         case Type.Message: {
           if ((flags & Flag.Last) !== 0) return release(id)?.end(bytes.subarray(start, end))
           const inbox = slots.get(id)?.inbox
-          if (inbox === undefined) return
+          if (inbox === undefined) return skip(end - start)
           touched.push(inbox)
           return inbox.offer(bytes.subarray(start, end), end - start) ? undefined : garbage("No credit was left")
         }
@@ -96,9 +105,7 @@ const frames = (
             : release(id)?.end(readFailure(flags, bytes, start, end))
         case Type.Credit:
           if (end - start !== 4) return garbage("Credit that is no number")
-          return (flags & Flag.Parts) !== 0
-            ? wire.writer.grant(readU32(bytes, start))
-            : slots.get(id)?.credit?.(readU32(bytes, start))
+          return credit(flags, id, readU32(bytes, start))
         case Type.Ping:
           // Who does not read what we write is not answered either: pongs would pile up here.
           return end - start > maxPing || socket.writableNeedDrain
@@ -122,6 +129,7 @@ const frames = (
       if (type !== Type.Message && type !== Type.Failure) {
         return garbage(`A frame of the type ${type} and ${size} bytes`)
       }
+      if (!isLast(type, flags)) skip(size)
       const slot = slots.get(id)
       if (slot === undefined) return
       Wire.abandon(wire, id, slot)
@@ -135,6 +143,7 @@ const frames = (
     settled: () => {
       for (const inbox of touched) inbox.settle()
       touched.length = 0
+      inflow.settle()
     },
     garbage
   }

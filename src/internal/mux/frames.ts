@@ -59,7 +59,9 @@ export const Flag = {
   /** Of `Open`: the caller takes many replies. */
   Stream: 8,
   /** Of `Credit`: for what comes in parts, of whatever call. */
-  Parts: 16
+  Parts: 16,
+  /** Of `Credit`: for the messages of all streams together. */
+  All: 32
 } as const
 
 /**
@@ -67,6 +69,12 @@ export const Flag = {
  * start with nothing, so that a caller's stream is not touched before somebody reads it.
  */
 export const window = 256 * 1024
+
+/**
+ * Bytes of messages that all streams of a connection may have on the way together, in each direction: what 64 streams may
+ * have that nobody reads, and a gigabit at 130 ms.
+ */
+export const connectionWindow = 16 * 1024 * 1024
 
 /** What a message costs beside its own bytes, so that empty ones are bounded too. */
 export const messageCost = 16

@@ -8,12 +8,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
+import * as Flow from "./flow.ts"
 import { messageCost, window } from "./frames.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
 export interface Mailbox<in out A, in out E> {
-  /** Puts a message of so many bytes in. Nothing is resumed before `settle`. False where nobody had asked for it. */
+  /** Puts a message of so many bytes in. Nothing is resumed before `settle`. False where there was no credit for it. */
   readonly offer: (message: A, bytes: number) => boolean
   /** Puts the last message in, asked for or not, and ends the messages behind it. */
   readonly last: (message: A) => void
@@ -22,6 +23,8 @@ export interface Mailbox<in out A, in out E> {
   /** Resumes the consumer, or keeps what came for it. */
   readonly settle: () => void
   readonly pull: Pull.Pull<Chunk<A>, E>
+  /** Lets go of what waits: nobody pulls any more. */
+  readonly drop: () => void
 }
 
 /**
@@ -31,11 +34,15 @@ export interface Mailbox<in out A, in out E> {
 export const make = <A, E>(options: {
   readonly initial: number
   readonly credit: (bytes: number) => void
+  /** What the connection allows all its mailboxes together. */
+  readonly inflow: Flow.Inflow
   readonly keep: (message: A) => A
 }): Mailbox<A, E> => {
+  const { inflow } = options
   let waiting: Array<A> = []
   let fresh = 0
   let cost = 0
+  let held = 0
   let owed = options.initial === 0 ? window : 0
   let ended: Exit.Exit<never, E | Cause.Done> | undefined
   // What the other side may still send: it may overdraw this once, so that a message larger than the window can pass.
@@ -48,6 +55,8 @@ export const make = <A, E>(options: {
     fresh = 0
     owed += cost
     cost = 0
+    inflow.give(held)
+    held = 0
     if (owed >= window / 2 && ended === undefined) grant()
     return Exit.succeed(chunk as unknown as Chunk<A>)
   }
@@ -60,8 +69,14 @@ export const make = <A, E>(options: {
 
   return {
     offer: (message, bytes) => {
-      if (ended !== undefined) return true
+      const shared = Flow.cost(bytes)
+      if (!inflow.take(shared)) return false
+      if (ended !== undefined) {
+        inflow.give(shared)
+        return true
+      }
       if (allowance <= 0) return false
+      held += shared
       waiting.push(message)
       cost += bytes + messageCost
       allowance -= bytes + messageCost
@@ -80,6 +95,7 @@ export const make = <A, E>(options: {
         if (waiting.length === 0 && ended === undefined) return
         const resume = taker
         taker = undefined
+        inflow.wait(-1)
         return resume(waiting.length > 0 ? take() : ended!)
       }
       // Nobody waits: a small message must not keep the whole read that it came in.
@@ -90,10 +106,19 @@ export const make = <A, E>(options: {
       if (ended !== undefined) return resume(ended)
       if (owed >= window) grant()
       taker = resume
+      inflow.wait(1)
       return Effect.sync(() => {
+        if (taker !== undefined) inflow.wait(-1)
         taker = undefined
       })
-    })
+    }),
+    drop: () => {
+      ended ??= done
+      inflow.give(held)
+      held = 0
+      waiting = []
+      fresh = 0
+    }
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
+import * as Flow from "./flow.ts"
 import { messageCost } from "./frames.ts"
 import type { Gate } from "./gate.ts"
 
@@ -21,7 +22,7 @@ export interface Outlet {
 }
 
 /** An outlet with so much credit to begin with. */
-export const make = (socket: Socket, gate: Gate, initial: number): Outlet => {
+export const make = (socket: Socket, gate: Gate, outflow: Flow.Outflow, initial: number): Outlet => {
   let available = initial
   let waiting: (() => void) | undefined
 
@@ -33,14 +34,17 @@ export const make = (socket: Socket, gate: Gate, initial: number): Outlet => {
       waiting?.()
     }
     const proceed = (): boolean => {
-      while (index < chunk.length && available > 0 && !going) {
+      while (index < chunk.length && available > 0 && !going && outflow.isOpen()) {
         const message = chunk[index++]
-        available -= size(message) + messageCost
+        const bytes = size(message)
+        available -= bytes + messageCost
+        outflow.spend(Flow.cost(bytes))
         going = !write(message, sent)
       }
       return index === chunk.length && !going
     }
-    if (proceed() && !socket.writableNeedDrain) return Effect.void
+    // A socket that is full takes no more of anybody: what streams have to say must not pile up in front of it.
+    if (!socket.writableNeedDrain && proceed() && !socket.writableNeedDrain) return Effect.void
     return Effect.callback<void>((resume) => {
       const step = () => {
         // The frames of others come in between: what waits here is the reader of this stream, or the whole socket.
@@ -50,6 +54,9 @@ export const make = (socket: Socket, gate: Gate, initial: number): Outlet => {
         } else if (proceed()) {
           waiting = undefined
           resume(Effect.void)
+        } else if (available > 0 && !going) {
+          waiting = undefined
+          outflow.wait(step)
         } else {
           waiting = step
         }
@@ -58,6 +65,7 @@ export const make = (socket: Socket, gate: Gate, initial: number): Outlet => {
       return Effect.sync(() => {
         waiting = undefined
         gate.leave(step)
+        outflow.leave(step)
       })
     })
   }

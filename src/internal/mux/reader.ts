@@ -11,7 +11,7 @@ import * as Reassembly from "./reassembly.ts"
 export interface Frames {
   /** A whole frame; what is its own lies in `bytes` from `start` to `end`. */
   readonly frame: (type: number, flags: number, id: number, bytes: Buffer, start: number, end: number) => void
-  /** A frame of so many bytes that is over the limit. Its bytes are skipped; of one in parts, unless it is dropped. */
+  /** A frame whose own part of so many bytes is over the limit. Its bytes are skipped; of one in parts, unless it is dropped. */
   readonly oversized: (type: number, flags: number, id: number, size: number, inParts: boolean) => void
   /** The last part of a frame that was over the limit. */
   readonly skipped: (type: number, flags: number, id: number) => void
@@ -82,7 +82,7 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
       return 0
     }
     if (length <= maxFrame) return length + 4
-    frames.oversized(bytes[at + 4], bytes[at + 5], readU32(bytes, at + 6), length, false)
+    frames.oversized(bytes[at + 4], bytes[at + 5], readU32(bytes, at + 6), length + 4 - headSize, false)
     skipping = length + 4
     return 0
   }

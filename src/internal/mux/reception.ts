@@ -6,6 +6,7 @@ import type { Socket } from "node:net"
 import type { Exchange, Failure, Reply } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import type { Wheel } from "../wheel.ts"
+import * as Flow from "./flow.ts"
 import { Flag, Type } from "./frames.ts"
 import * as Gate from "./gate.ts"
 import type { Mailbox } from "./mailbox.ts"
@@ -43,6 +44,8 @@ export interface Reception {
   readonly options: Options
   readonly writer: Writer.Writer
   readonly gate: Gate.Gate
+  readonly outflow: Flow.Outflow
+  readonly inflow: Flow.Inflow
   readonly calls: ReadonlyMap<number, Running>
   /** Enters a call among those that run. */
   readonly enter: (id: number, running: Running) => void
@@ -61,6 +64,8 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
     options,
     writer,
     gate,
+    outflow: Flow.outflow(),
+    inflow: Flow.inflow((bytes) => writer.number(Type.Credit, Flag.All, 0, bytes)),
     calls,
     enter: (id, running) => {
       calls.set(id, running)

@@ -6,6 +6,7 @@
  */
 import type { Socket } from "node:net"
 import { type Call, type Exchange, failure } from "../../Transport.ts"
+import * as Flow from "./flow.ts"
 import { Flag, maxPing, readU32, silence, Type } from "./frames.ts"
 import * as Heads from "./heads.ts"
 import * as Mailbox from "./mailbox.ts"
@@ -48,7 +49,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Server => 
 // ---------------------------------------------------------------------------------------------------------------------
 
 const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Reader.Frames => {
-  const { calls, options, socket, writer } = reception
+  const { calls, inflow, options, outflow, socket, writer } = reception
   const routes: Heads.Routes = new Map()
   const touched: Array<Reception.Inbox> = []
   const garbage = () => void socket.destroy()
@@ -72,12 +73,19 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
   }
   const message = (flags: number, id: number, bytes: Buffer, start: number, end: number) => {
     const inbox = calls.get(id)?.inbox
-    if (inbox === undefined) return
+    if (inbox === undefined) return skip(end - start)
     if (end - start > options.maxMessage) return oversized(Type.Message, flags, id, end - start)
     if (!inbox.offer(bytes.subarray(start, end), end - start)) return garbage()
     if ((flags & Flag.Last) !== 0) inbox.end(Mailbox.done)
     touched.push(inbox)
   }
+  const credit = (flags: number, id: number, bytes: number) => {
+    if ((flags & Flag.Parts) !== 0) writer.grant(bytes)
+    else if ((flags & Flag.All) !== 0) outflow.grant(bytes)
+    else calls.get(id)?.outlet?.credit(bytes)
+  }
+  /** A message that nobody takes. */
+  const skip = (size: number) => inflow.take(Flow.cost(size)) ? inflow.give(Flow.cost(size)) : garbage()
   const cancel = (id: number) => {
     const halfway = drop(id)
     const running = calls.get(id)
@@ -95,8 +103,9 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
     const running = calls.get(id)
     drop(id)
     if (type === Type.Open && running === undefined) return writer.failure(id, problem)
-    if (type !== Type.Message || running?.refuse === undefined) return garbage()
-    running.refuse(problem)
+    if (type !== Type.Message) return garbage()
+    skip(size)
+    running?.refuse?.(problem)
   }
   return {
     frame: (type, flags, id, bytes, start, end) => {
@@ -112,9 +121,7 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
         }
         case Type.Credit:
           if (end - start !== 4) return garbage()
-          return (flags & Flag.Parts) !== 0
-            ? writer.grant(readU32(bytes, start))
-            : calls.get(id)?.outlet?.credit(readU32(bytes, start))
+          return credit(flags, id, readU32(bytes, start))
         case Type.Cancel:
           return cancel(id)
         case Type.Route:
@@ -134,6 +141,7 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
     settled: () => {
       for (const inbox of touched) inbox.settle()
       touched.length = 0
+      inflow.settle()
       Reception.ease(reception)
     },
     garbage

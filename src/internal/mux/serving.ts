@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { type Call, type Exchange, type Failure, type Reply } from "../../Transport.ts"
 import { defect } from "../answering.ts"
 import * as Deadline from "../deadline.ts"
+import type * as Flow from "./flow.ts"
 import { Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
@@ -22,9 +23,11 @@ export const start = (
   id: number,
   message: Uint8Array | undefined
 ): void => {
-  const { gate, options, socket, writer } = reception
-  const outlet = Outlet.make(socket, gate, window)
-  const inbox = message === undefined ? makeInbox((bytes) => writer.number(Type.Credit, 0, id, bytes)) : undefined
+  const { gate, inflow, options, outflow, socket, writer } = reception
+  const outlet = Outlet.make(socket, gate, outflow, window)
+  const inbox = message === undefined
+    ? makeInbox(inflow, (bytes) => writer.number(Type.Credit, 0, id, bytes))
+    : undefined
   let fiber: Fiber.Fiber<void> | undefined
   let failed: Failure | undefined
   let ended = false
@@ -56,18 +59,19 @@ export const start = (
   const interrupt = () => fiber?.interruptUnsafe()
   reception.enter(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })
   fiber = Effect.runForkWith(options.context)(replies)
-  fiber.addObserver((exit) =>
+  fiber.addObserver((exit) => {
+    inbox?.drop()
     finish(() => {
       if (failed === undefined && exit._tag === "Success") return Reception.complete(reception, id)
       Reception.end(reception, id, failed ?? (exit._tag === "Success" ? undefined : ending(exit.cause)))
     })
-  )
+  })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const makeInbox = (credit: (bytes: number) => void): Reception.Inbox =>
-  Mailbox.make({ initial: 0, credit, keep: (message) => Buffer.from(message) })
+const makeInbox = (inflow: Flow.Inflow, credit: (bytes: number) => void): Reception.Inbox =>
+  Mailbox.make({ initial: 0, credit, inflow, keep: (message) => Buffer.from(message) })
 
 const sizeOf = (reply: Reply): number => reply instanceof Uint8Array ? reply.length : 0
 

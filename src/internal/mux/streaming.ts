@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { Call, Connection } from "../../Transport.ts"
 import * as Deadline from "../deadline.ts"
 import type { Entry } from "../wheel.ts"
+import type * as Flow from "./flow.ts"
 import { Flag, Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Outlet from "./outlet.ts"
@@ -28,7 +29,7 @@ export const make = (wire: Wire.Wire): Connection["stream"] => (call, messages) 
       const opened = open(wire, call, messages, fiber.context)
       return opened === undefined
         ? Effect.succeed(Mailbox.only(Wire.overloaded(wire)))
-        : Effect.as(Scope.addFinalizer(scope, Effect.sync(opened.drop)), opened.inbox.pull)
+        : Effect.as(Scope.addFinalizer(scope, Effect.sync(opened.close)), opened.inbox.pull)
     }))
   ))
 
@@ -37,8 +38,8 @@ export const make = (wire: Wire.Wire): Connection["stream"] => (call, messages) 
 /** A streaming call under way. */
 interface Opened {
   readonly inbox: Inbox
-  /** Gives the call up. */
-  readonly drop: () => void
+  /** Gives the call up, and what has come of it. */
+  readonly close: () => void
 }
 
 const open = (
@@ -47,7 +48,7 @@ const open = (
   messages: Uint8Array | Stream.Stream<Uint8Array>,
   context: Context.Context<never>
 ): Opened | undefined => {
-  const inbox = makeInbox((bytes) => {
+  const inbox = makeInbox(wire.inflow, (bytes) => {
     if (id !== undefined && wire.slots.get(id) === slot) wire.writer.number(Type.Credit, 0, id, bytes)
   })
   const pump = messages instanceof Uint8Array
@@ -77,24 +78,36 @@ const open = (
   pump?.number(id)
   if (messages instanceof Uint8Array) Wire.open(wire, id, call, Flag.Stream | Flag.Last, messages)
   else Wire.open(wire, id, call, Flag.Stream, undefined)
-  return { inbox, drop }
+  const close = () => {
+    drop()
+    inbox.drop()
+  }
+  return { inbox, close }
 }
 
-const makeInbox = (credit: (bytes: number) => void): Inbox =>
+const makeInbox = (inflow: Flow.Inflow, credit: (bytes: number) => void): Inbox =>
   Mailbox.make({
     initial: window,
     credit,
+    inflow,
     keep: (reply) => reply instanceof Uint8Array ? Buffer.from(reply) : reply
   })
 
 const makePump = (
-  { gate, options, socket, writer }: Wire.Wire,
+  { gate, options, outflow, socket, writer }: Wire.Wire,
   messages: Stream.Stream<Uint8Array>,
   context: Context.Context<never>,
   failed: Pump.Options["failed"]
 ): Pump.Pump => {
   const { address, maxMessage } = options
-  return Pump.make(messages, { address, maxMessage, writer, outlet: Outlet.make(socket, gate, 0), context, failed })
+  return Pump.make(messages, {
+    address,
+    maxMessage,
+    writer,
+    outlet: Outlet.make(socket, gate, outflow, 0),
+    context,
+    failed
+  })
 }
 
 const makeSlot = (wire: Wire.Wire, inbox: Inbox, pump: Pump.Pump | undefined, over: () => void): Slot => ({

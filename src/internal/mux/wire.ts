@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
 import type { Wheel } from "../wheel.ts"
-import { Type } from "./frames.ts"
+import * as Flow from "./flow.ts"
+import { Flag, Type } from "./frames.ts"
 import * as Gate from "./gate.ts"
 import * as Routes from "./routes.ts"
 import * as Slots from "./slots.ts"
@@ -25,6 +26,8 @@ export interface Wire {
   readonly options: Options
   readonly writer: Writer.Writer
   readonly gate: Gate.Gate
+  readonly outflow: Flow.Outflow
+  readonly inflow: Flow.Inflow
   readonly routes: Routes.Routes
   readonly slots: Slots.Slots
   readonly vigil: Vigil.Vigil
@@ -43,6 +46,8 @@ export const make = (socket: Socket, options: Options): Wire => {
     options,
     writer,
     gate,
+    outflow: Flow.outflow(),
+    inflow: Flow.inflow((bytes) => writer.number(Type.Credit, Flag.All, 0, bytes)),
     routes: Routes.make(writer),
     slots,
     vigil: Vigil.make(socket, writer, options.wheel, () => slots.pending() > 0),
