@@ -9,10 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { Instance } from "./Registry.ts"
 import type { SelectorError } from "./SelectorError.ts"
+import type { SelectorState } from "./SelectorState.ts"
 
 export { NoInstance, RegistryFailed, SelectorError } from "./SelectorError.ts"
+export type { SelectorState, Standing } from "./SelectorState.ts"
 
 /** What a single choice has to heed. */
 export interface SelectOptions {
@@ -57,6 +60,8 @@ export class Selector extends Context.Service<Selector, {
     lease: Scope.Scope,
     options?: SelectOptions
   ) => Effect.Effect<Instance, SelectorError>
+  /** What is known of the instances of a service, each second. Costs nothing while nobody looks. */
+  readonly watch: (service: string, options?: SelectOptions) => Stream.Stream<SelectorState, SelectorError>
 }>()("effect-micro/Selector") {}
 
 /**
@@ -194,7 +199,8 @@ const narrow = (
       const plain = more(undefined)
       return Selector.of({
         select: (service, lease, options) =>
-          selector.select(service, lease, options === undefined ? plain : more(options))
+          selector.select(service, lease, options === undefined ? plain : more(options)),
+        watch: (service, options) => selector.watch(service, more(options))
       })
     })
   )

@@ -351,6 +351,7 @@ describe("EjectingSelector", () => {
       Selector,
       Effect.map(Selector, (selector) =>
         Selector.of({
+          ...selector,
           select: (service, lease, options) => {
             choices++
             return selector.select(service, lease, options)

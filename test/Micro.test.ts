@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Broker from "../src/Broker.ts"
 import * as Contract from "../src/Contract.ts"
 import * as MemoryRegistry from "../src/Layers/MemoryRegistry.ts"
@@ -44,7 +45,7 @@ it.effect("gives the parts that stand on others the ones that were chosen, built
     Selector,
     Effect.map(Registry, (registry) => {
       found.push(registry.services)
-      return Selector.of({ select: () => Effect.never })
+      return Selector.of({ select: () => Effect.never, watch: () => Stream.never })
     })
   )
   return Effect.gen(function*() {

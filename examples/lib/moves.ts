@@ -13,6 +13,7 @@ export const layer: Layer.Layer<Selector, never, Selector> = Layer.effect(
   Selector,
   Effect.map(Selector, (selector) =>
     Selector.of({
+      ...selector,
       select: (service, lease, options) => {
         const lent = selector.select(service, lease, options)
         return options?.avoid === undefined ? lent : Effect.andThen(Metric.update(moves, 1), lent)

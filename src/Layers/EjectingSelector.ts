@@ -12,11 +12,20 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Gauges from "../internal/selection/gauges.ts"
 import * as Loan from "../internal/selection/loan.ts"
 import * as Ward from "../internal/selection/ward.ts"
 import { now } from "../internal/wheel.ts"
 import type { Instance } from "../Registry.ts"
-import { CurrentAddresses, type SelectOptions, Selector, type SelectorError } from "../Selector.ts"
+import {
+  CurrentAddresses,
+  type SelectOptions,
+  Selector,
+  type SelectorError,
+  type SelectorState,
+  type Standing
+} from "../Selector.ts"
 
 /** When an instance is left out, and for how long. */
 export interface Options {
@@ -31,8 +40,12 @@ export interface Options {
 }
 
 /** Leaves out who fails. */
-export const make = (options?: Options): Effect.Effect<Selector["Service"], never, Selector> =>
-  Effect.map(Selector, (selector) => {
+export const make = (options?: Options): Effect.Effect<Selector["Service"], never, Selector | Scope.Scope> =>
+  Effect.gen(function*() {
+    const selector = yield* Selector
+    const context = yield* Effect.context<never>()
+    const gauges: Array<() => void> = []
+    yield* Effect.addFinalizer(() => Effect.sync(() => gauges.forEach((remove) => remove())))
     const rules: Ward.Rules = {
       consecutive: options?.consecutive ?? 5,
       success: options?.success ?? 0.8,
@@ -40,16 +53,29 @@ export const make = (options?: Options): Effect.Effect<Selector["Service"], neve
       longest: Duration.toMillis(options?.longest ?? "60 seconds")
     }
     const wards = new Map<string, Ward.Ward>()
+    const open = (service: string): Ward.Ward => {
+      const ward = Ward.make()
+      wards.set(service, ward)
+      gauges.push(...Gauges.register(service, context, {
+        "rpc.client.instances.ejected": ["Instances that are left out", () => ward.out.size],
+        "rpc.client.instances.spared": ["Instances that fail, and stay because half are out", () => ward.spared.size]
+      }))
+      return ward
+    }
     return Selector.of({
       select: (service, lease, options) =>
         Effect.withFiber((fiber) => {
           // They were named, and not chosen.
           if (fiber.getRef(CurrentAddresses) !== undefined) return selector.select(service, lease, options)
-          let ward = wards.get(service)
-          if (ward === undefined) wards.set(service, ward = Ward.make())
+          const ward = wards.get(service) ?? open(service)
           const choice = { selector, service, ward, rules, lease, options, fiber, clock: fiber.getRef(Clock.Clock) }
           return Ward.isDue(ward) ? Effect.flatMap(judge(choice), () => choose(choice)) : choose(choice)
-        })
+        }),
+      watch: (service, options) =>
+        Stream.mapEffect(
+          selector.watch(service, options),
+          (state) => Effect.clockWith((clock) => Effect.succeed(overlaid(state, wards.get(service), now(clock))))
+        )
     })
   })
 
@@ -91,6 +117,16 @@ interface Choice {
   readonly options: SelectOptions | undefined
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly clock: Clock.Clock
+}
+
+/** The same state, with who is out. */
+const overlaid = (state: SelectorState, ward: Ward.Ward | undefined, time: number): SelectorState => {
+  if (ward === undefined) return state
+  const instances = state.instances.map((standing): Standing => {
+    const { failures, ejectedFor } = Ward.standing(ward, standing.instance.id, time)
+    return { ...standing, failures, ejectedFor }
+  })
+  return { ...state, instances, isPanicking: ward.spared.size > 0 }
 }
 
 type Selected = Effect.Effect<Instance, SelectorError>

@@ -46,7 +46,8 @@ const strategy = (options?: Options): Strategy => {
           ? undefined
           : Ring.find(ringOf(candidates), key, (instance) => inFlight.of(instance) < bound)
         return inFlight.lend(instance ?? Lots.any(candidates, random), choice)
-      }
+      },
+      look: (instance) => ({ inFlight: inFlight.of(instance) })
     }
   })
 }

@@ -18,7 +18,8 @@ import type { Selector } from "../Selector.ts"
 const strategy: Strategy = Effect.sync(() => {
   const inFlight = InFlight.make()
   return {
-    pick: (choice) => inFlight.lend(Lots.lesserOfTwo(choice.candidates, choice.random, inFlight.of), choice)
+    pick: (choice) => inFlight.lend(Lots.lesserOfTwo(choice.candidates, choice.random, inFlight.of), choice),
+    look: (instance) => ({ inFlight: inFlight.of(instance) })
   }
 })
 

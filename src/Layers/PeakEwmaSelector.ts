@@ -55,6 +55,12 @@ const strategy = (options?: Options): Strategy => {
         const instance = Lots.lesserOfTwo(candidates, random, cost)
         begin(fleet, fleet.peaks.of(instance), time, choice)
         return instance
+      },
+      look: (instance, time) => {
+        const peak = fleet.peaks.find(instance)
+        return peak === undefined
+          ? { inFlight: 0 }
+          : { inFlight: peak.inFlight, latency: Peak.latency(peak, time, rates) }
       }
     }
   })

@@ -13,6 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { type Instance, Registry } from "../Registry.ts"
 import {
   CurrentAddresses,
@@ -20,43 +21,37 @@ import {
   RegistryFailed,
   type SelectOptions,
   Selector,
-  SelectorError
+  SelectorError,
+  type SelectorState
 } from "../Selector.ts"
 import * as Listings from "./listings.ts"
 import * as Eligible from "./selection/eligible.ts"
+import * as Gauges from "./selection/gauges.ts"
 import * as Given from "./selection/given.ts"
 import * as Lots from "./selection/lots.ts"
 import type { Picker, Strategy } from "./selection/strategy.ts"
+import { now } from "./wheel.ts"
 
 /** Selects by a strategy. */
 export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], never, Registry | Scope.Scope> =>
-  Effect.gen(function*() {
-    const registry = yield* Registry
-    const makeListing = yield* Listings.make(registry)
-    const services = new Map<string, Desk>()
-
-    const begin = (service: string) =>
-      Effect.map(strategy, (picker) => {
-        // Two callers may come first at once; then the strategy of the second is dropped unused.
-        const desk = services.get(service) ?? { picker, listing: makeListing(service), eligible: Eligible.make() }
-        services.set(service, desk)
-        return desk
-      })
-    const wait = (desk: Desk, lease: Scope.Scope, options: SelectOptions | undefined) =>
-      Effect.andThen(
-        Effect.mapError(desk.listing.ready, (cause) => registryFailed(desk.listing.service, cause)),
-        Effect.withFiber((fiber) => lend(desk, lease, options, fiber))
-      )
+  Effect.map(makeDesks(strategy), ({ find, open }) => {
+    const wait = (service: string, lease: Scope.Scope, options: SelectOptions | undefined) =>
+      Effect.flatMap(open(service), (desk) => Effect.withFiber((fiber) => lend(desk, lease, options, fiber)))
 
     return Selector.of({
       select: (service, lease, options) =>
         Effect.withFiber((fiber) => {
           const addresses = fiber.getRef(CurrentAddresses)
           if (addresses !== undefined) return lendGiven(service, addresses, options, fiber)
-          const desk = services.get(service)
-          if (desk === undefined) return Effect.flatMap(begin(service), (desk) => wait(desk, lease, options))
-          return desk.listing.isCurrent ? lend(desk, lease, options, fiber) : wait(desk, lease, options)
-        })
+          const desk = find(service)
+          return desk?.listing.isCurrent === true ? lend(desk, lease, options, fiber) : wait(service, lease, options)
+        }),
+      watch: (service, options) =>
+        Stream.unwrap(Effect.map(open(service), (desk) => {
+          const eligible = Eligible.make()
+          return Stream.mapEffect(Stream.tick("1 second"), () =>
+            Effect.clockWith((clock) => Effect.succeed(look(desk, eligible, options ?? {}, now(clock)))))
+        }))
     })
   })
 
@@ -73,6 +68,39 @@ interface Desk {
   readonly eligible: Eligible.Eligibility
 }
 
+/** The desks of all services that were asked for. */
+const makeDesks = Effect.fnUntraced(function*(strategy: Strategy) {
+  const makeListing = yield* Listings.make(yield* Registry)
+  const context = yield* Effect.context<never>()
+  const desks = new Map<string, Desk>()
+  const gauges: Array<() => void> = []
+  yield* Effect.addFinalizer(() => Effect.sync(() => gauges.forEach((remove) => remove())))
+
+  const begin = (service: string) =>
+    Effect.map(strategy, (picker) => {
+      // Two callers may come first at once; then the strategy of the second is dropped unused.
+      const known = desks.get(service)
+      if (known !== undefined) return known
+      const desk: Desk = { picker, listing: makeListing(service), eligible: Eligible.make() }
+      desks.set(service, desk)
+      gauges.push(...Gauges.register(service, context, {
+        "rpc.client.instances": ["Instances that are registered", () => desk.listing.list?.length ?? 0]
+      }))
+      return desk
+    })
+  const ready = (desk: Desk) =>
+    Effect.mapBoth(desk.listing.ready, {
+      onSuccess: () => desk,
+      onFailure: (cause) => registryFailed(desk.listing.service, cause)
+    })
+  const open = (service: string) =>
+    Effect.suspend(() => {
+      const desk = desks.get(service)
+      return desk === undefined ? Effect.flatMap(begin(service), ready) : ready(desk)
+    })
+  return { find: (service: string) => desks.get(service), open }
+})
+
 const lend = (
   { eligible, listing, picker }: Desk,
   lease: Scope.Scope,
@@ -87,6 +115,27 @@ const lend = (
   if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(listing.service, list.length)
   const clock = fiber.getRef(Clock.Clock)
   return Exit.succeed(picker.pick({ candidates, list, key: options?.key, lease, clock, random }))
+}
+
+/** What is known of the service. */
+const look = (
+  { listing, picker }: Desk,
+  eligible: Eligible.Eligibility,
+  options: SelectOptions,
+  time: number
+): SelectorState => {
+  const list = listing.list ?? []
+  const { first, others } = eligible(list, options)
+  const candidates = new Set([...first, ...others])
+  return {
+    service: listing.service,
+    instances: list.map((instance) => {
+      const { inFlight, latency } = picker.look?.(instance, time) ?? {}
+      const isCandidate = candidates.has(instance)
+      return { instance, isCandidate, inFlight, latency, failures: 0, ejectedFor: undefined }
+    }),
+    isPanicking: false
+  }
 }
 
 /** Lends one of the addresses that the caller has given. */

@@ -135,6 +135,7 @@ const preferring = (id: () => string): Layer.Layer<Selector, never, Registry> =>
     Selector,
     Effect.map(Selector, (selector) =>
       Selector.of({
+        ...selector,
         select: (service, lease, options) => {
           const preferred = id()
           const isFirst = options?.avoid === undefined

@@ -9,6 +9,8 @@ export interface Members<A> {
   readonly follow: (list: ReadonlyArray<Instance>, make: (isFirstList: boolean) => A) => void
   /** What is remembered of someone in the list. */
   readonly of: (instance: Instance) => A
+  /** The same, of someone who may not be there. */
+  readonly find: (instance: Instance) => A | undefined
 }
 
 /**
@@ -29,6 +31,7 @@ export const make = <A>(): Members<A> => {
       const ids = new Set(list.map(({ id }) => id))
       for (const id of members.keys()) if (!ids.has(id)) members.delete(id)
     },
-    of: ({ id }) => members.get(id)!
+    of: ({ id }) => members.get(id)!,
+    find: ({ id }) => members.get(id)
   }
 }

@@ -33,10 +33,12 @@ export const make = (since: number): Peak => ({ latency: undefined, inFlight: 0,
  * ends none of them is as slow as its silence is long: it must not be forgiven for hanging.
  */
 export const cost = (peak: Peak, typical: number, now: number, rates: Rates): number => {
-  const silence = peak.inFlight === 0 ? 0 : now - peak.heardAt
-  const latency = peak.latency === undefined ? typical : peak.latency * fade(peak, now, rates)
-  return Math.max(latency, silence, least) * (peak.inFlight + 1)
+  return Math.max(latency(peak, now, rates) ?? typical, silence(peak, now), least) * (peak.inFlight + 1)
 }
+
+/** What is left of how long calls took; undefined where none has ended. */
+export const latency = (peak: Peak, now: number, rates: Rates): number | undefined =>
+  peak.latency === undefined ? undefined : peak.latency * fade(peak, now, rates)
 
 /** The part of its draws that an instance may win, between a tenth and 1: a new one has cold caches and code. */
 export const share = ({ since }: Peak, now: number, { slowStart }: Rates): number => {
@@ -71,5 +73,8 @@ const least = 0.1
 
 /** No call counts for more milliseconds than that: a stream of a day must not shut out an instance for an hour. */
 const most = 60_000
+
+/** How long nothing has been heard of calls that are in flight. */
+const silence = (peak: Peak, now: number): number => peak.inFlight === 0 ? 0 : now - peak.heardAt
 
 const fade = (peak: Peak, now: number, { decay }: Rates): number => Math.exp((peak.heardAt - now) / decay)

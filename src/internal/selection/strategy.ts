@@ -26,6 +26,16 @@ export interface Choice {
 /** Picks for one service. It never waits, so it is a plain function: an effect would cost as much as the choice. */
 export interface Picker {
   readonly pick: (choice: Choice) => Instance
+  /** What it knows of an instance, at that moment in milliseconds. */
+  readonly look?: ((instance: Instance, time: number) => Look) | undefined
+}
+
+/** What a strategy knows of an instance. */
+export interface Look {
+  /** Calls under way. */
+  readonly inFlight: number
+  /** Milliseconds that a call is expected to take. */
+  readonly latency?: number | undefined
 }
 
 /** Run once for each service; what it remembers lives in the picker. */

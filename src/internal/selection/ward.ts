@@ -2,6 +2,7 @@
  * The instances of one service that calls went to: how they do, and which of them are out for a while.
  */
 import type * as Exit from "effect/Exit"
+import type { Standing } from "../../SelectorState.ts"
 import type { TransportError } from "../../Transport.ts"
 
 /** When an instance goes, and for how long; times in milliseconds. */
@@ -126,6 +127,15 @@ export const onTrial = (ward: Ward, now: number): string | undefined => {
   if (now < ward.due) return undefined
   for (const id of ward.out) if (ward.healths.get(id)!.until <= now) return id
   return undefined
+}
+
+/** Failures of an instance since its last success, and how long it is out, where it is. */
+export const standing = (ward: Ward, id: string, now: number): Pick<Standing, "ejectedFor" | "failures"> => {
+  const health = ward.healths.get(id)
+  return {
+    failures: health?.streak ?? 0,
+    ejectedFor: ward.out.has(id) ? Math.max(0, (health?.until ?? 0) - now) : undefined
+  }
 }
 
 /** A trial begins: nobody else tries, but for one that comes when this one has taken as long as the longest ejection. */
