@@ -29,14 +29,24 @@ interface Entry {
 }
 
 /** Name of a contender. */
-export type Name = "raw-frames" | "raw-http1" | "effect-micro" | "effect-micro-http1"
+export type Name =
+  | "raw-frames"
+  | "raw-http1"
+  | "raw-http2"
+  | "grpc-js"
+  | "effect-micro"
+  | "effect-micro-http1"
+  | "effect-micro-grpc"
 
 /** The contenders by name; the first is what the others are compared with. */
 export const contenders: Readonly<Record<Name, Entry>> = {
   "raw-frames": { load: () => import("./raw-frames.ts"), streams: true },
   "raw-http1": { load: () => import("./raw-http1.ts"), streams: false },
+  "raw-http2": { load: () => import("./raw-http2.ts"), streams: false },
+  "grpc-js": { load: () => import("./grpc-js.ts"), streams: false },
   "effect-micro": { load: () => import("./effect-micro.ts"), streams: true },
-  "effect-micro-http1": { load: () => import("./effect-micro-http1.ts"), streams: false }
+  "effect-micro-http1": { load: () => import("./effect-micro-http1.ts"), streams: false },
+  "effect-micro-grpc": { load: () => import("./effect-micro-grpc.ts"), streams: true }
 }
 
 /** Every contender's name. */

@@ -31,7 +31,7 @@ export const follow = (
   begun: () => void,
   ended: (end: End) => void
 ): Asking => {
-  const { address, maxMessage } = wire.options
+  const { maxMessage } = wire.options
   let trailers: Outcome.Headers | undefined
   let encoding: unknown
   let error: Uint8Array | undefined
@@ -48,10 +48,11 @@ export const follow = (
   const settle = () => {
     if (trailers === undefined || !complete) return
     const outcome = Outcome.read(call, trailers, error)
-    end(outcome instanceof Error ? lost(address, outcome) : outcome)
-    // A server that has answered does not always read what else was to be sent.
-    if (stream.writableEnded) stream.close(noError)
-    else drop(wire, stream)
+    end(outcome instanceof Error ? lost(wire, outcome) : outcome)
+    // A server that has answered does not always read what else was to be sent. A reset is a write of its own, so that
+    // a stream which ends by itself is left to.
+    if (!stream.writableEnded) drop(wire, stream)
+    else if (!stream.writableFinished) stream.close(noError)
   }
   const reader = Messages.reader(maxMessage, () => encoding === "gzip")
   stream.on("response", (head) => {
@@ -71,19 +72,25 @@ export const follow = (
     complete = true
     settle()
   })
-  stream.on("close", () => end(broken(address, stream.rstCode, problem)))
+  stream.on("close", () => {
+    if (!isOver) end(broken(wire, stream.rstCode, problem))
+  })
   return {
     read: (read) => {
-      // The page of a proxy is no answer.
-      if (isOver || trailers?.[":status"] !== undefined) return []
+      // The page of a proxy is no answer. One that went well may say so in its head.
+      if (isOver || (trailers?.[":status"] !== undefined && trailers["grpc-status"] !== "0")) return []
       const messages = reader.read(read)
       if ("message" in messages) {
         end(failure("Malformed", messages.message))
         drop(wire, stream)
         return []
       }
-      error = messages.find(({ flag }) => flag === Framing.Flag.Error)?.bytes ?? error
-      return messages.flatMap(({ bytes, flag }) => flag === Framing.Flag.Error ? [] : [bytes])
+      const replies: Array<Uint8Array> = []
+      for (const { bytes, flag } of messages) {
+        if (flag === Framing.Flag.Error) error ??= bytes
+        else replies.push(bytes)
+      }
+      return replies
     }
   }
 }
@@ -106,6 +113,10 @@ export const drop = ({ calls }: Wire.Wire, stream: ClientHttp2Stream): void => {
 export const failed = (end: Failure | TransportError): Effect.Effect<Failure, TransportError> =>
   end._tag === "Failure" ? Effect.succeed(end) : Effect.fail(end)
 
+/** It is not known whether a handler ran. */
+export const lost = ({ options: { address } }: Wire.Wire, cause: Error | undefined): TransportError =>
+  new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 const noError = 0
@@ -113,16 +124,15 @@ const refused = 7
 const cancel = 8
 const calm = 11
 
-const lost = (address: string, cause: Error | undefined): TransportError =>
-  new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
-
 /**
  * A stream that the server refused, or whose number is above the last one it took, never reached a handler. One that asks
  * for calm came when the connection held too much already, at either end.
  */
-const broken = (address: string, code: number | undefined, cause: Error | undefined): Failure | TransportError =>
-  code === calm
+const broken = (wire: Wire.Wire, code: number | undefined, cause: Error | undefined): Failure | TransportError => {
+  const { address } = wire.options
+  return code === calm
     ? failure("Overloaded", `The connection to ${address} has too much on its way`)
     : code === refused
     ? new TransportError({ reason: new NotConnected({ address, ...cause === undefined ? undefined : { cause } }) })
-    : lost(address, cause)
+    : lost(wire, cause)
+}

@@ -24,7 +24,8 @@ import * as Wire from "./wire.ts"
 /** Unary calls: the first reply is the answer, and how the call ends where there is none. */
 export const unary = (wire: Wire.Wire): Connection["unary"] => (call, message) =>
   Effect.callback<Reply, TransportError>((resume) => {
-    const stream = Wire.open(wire, call, "unary", message.length)
+    const isBrief = wire.isOwn
+    const stream = Wire.open(wire, call, isBrief ? "brief" : "unary", message.length)
     if (Wire.isRefused(stream)) return resume(Wire.refuse(stream))
     let reply: Uint8Array | undefined
     let entry: Entry | undefined
@@ -33,7 +34,11 @@ export const unary = (wire: Wire.Wire): Connection["unary"] => (call, message) =
       resume(answer)
     }
     const asking = Asking.follow(wire, stream, call, () => undefined, (end) => {
-      settle(end === "done" ? Exit.succeed(reply ?? noReply) : Asking.failed(end))
+      if (end !== "done") return settle(Asking.failed(end))
+      // To go well is said ahead of the reply, which may still be lost.
+      settle(
+        reply === undefined && isBrief ? Effect.fail(Asking.lost(wire, undefined)) : Exit.succeed(reply ?? noReply)
+      )
     })
     entry = Deadline.watch(wire.options.wheel, call, (expired) => {
       Asking.drop(wire, stream)

@@ -13,6 +13,8 @@ export const format = (contentType: string): string =>
 
 /** The content type that a form of gRPC stands for; undefined where it is no form of gRPC. */
 export const parse = (form: string): string | undefined => {
+  const plain = plainForms.get(form)
+  if (plain !== undefined) return plain
   const [, subtype = "proto"] = /^application\/grpc(?:\+([^;\s]+))?\s*(?:;.*)?$/i.exec(form) ?? []
   if (!/^application\/grpc(\+|;|\s|$)/i.test(form)) return undefined
   return subtype.toLowerCase() === "proto" ? protobuf : `application/${subtype.toLowerCase()}`
@@ -24,3 +26,10 @@ export const isPlain = (contentType: string): boolean => parse(format(contentTyp
 // ---------------------------------------------------------------------------------------------------------------------
 
 const protobuf = "application/protobuf"
+
+/** What nearly every call has, without a look at its letters. */
+const plainForms: ReadonlyMap<string, string> = new Map([
+  ["application/grpc", protobuf],
+  ["application/grpc+proto", protobuf],
+  ["application/grpc+json", "application/json"]
+])

@@ -17,8 +17,10 @@ export const kindHeader = "effect-micro"
 /**
  * One message each way, one that many may answer, or many that many may answer. A client that is not one of us does not
  * say, and is taken to send and await many.
+ *
+ * `brief` is `unary` with nobody in between who would look for trailers: an answer that goes well has none.
  */
-export type Kind = "unary" | "one" | "many"
+export type Kind = "brief" | "unary" | "one" | "many"
 
 /** A call, whom it goes to, and how to read its messages. */
 export interface Head {
@@ -62,12 +64,13 @@ export const read = (
   const target = Names.resolve(path, services)
   if (target === undefined) return refuse("Unimplemented", `${path.service} is not served here`)
   const kind = headers[kindHeader]
+  const timeout = headers["grpc-timeout"]
   return {
     call: {
       ...target,
       contentType: exact(headers) ?? contentType,
       headers: metadata.metadata,
-      timeout: Timeout.parse(String(headers["grpc-timeout"] ?? ""))
+      timeout: timeout === undefined ? undefined : Timeout.parse(String(timeout))
     },
     kind: isKind(kind) ? kind : undefined,
     form,
@@ -83,7 +86,8 @@ export const refuse = (status: Failure["status"], message: string, code?: number
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const isKind = (kind: unknown): kind is Kind => kind === "unary" || kind === "one" || kind === "many"
+const isKind = (kind: unknown): kind is Kind =>
+  kind === "brief" || kind === "unary" || kind === "one" || kind === "many"
 
 const exact = (headers: IncomingHttpHeaders): string | undefined => {
   const value = headers[ContentType.exactHeader]

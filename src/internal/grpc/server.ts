@@ -51,7 +51,7 @@ export const make = (options: Options): Server => {
     },
     evict: (service) => {
       for (const { calls } of sessions) {
-        for (const [stream, call] of calls) if (call.service === service) call.interrupt(stream)
+        for (const call of calls) if (call.service === service) call.running?.interrupt()
       }
     }
   }
@@ -64,17 +64,17 @@ const patience = 20_000
 
 interface Call {
   readonly service: string
-  readonly interrupt: (stream: Http2.ServerHttp2Stream) => void
+  running: Serving.Running | undefined
 }
 
 interface Session {
   readonly http2: Http2.ServerHttp2Session
-  readonly calls: Map<Http2.ServerHttp2Stream, Call>
+  readonly calls: Set<Call>
 }
 
 const open = (socket: Socket, options: Options): Session => {
   const http2 = Http2.performServerHandshake(socket, Settings.server(options))
-  const session: Session = { http2, calls: new Map() }
+  const session: Session = { http2, calls: new Set() }
   http2.setLocalWindowSize(Settings.connectionWindow)
   http2.on("error", () => http2.destroy())
   http2.setTimeout(patience, () => http2.destroy())
@@ -86,7 +86,7 @@ const open = (socket: Socket, options: Options): Session => {
     else if (session.calls.size >= options.maxCalls) stream.close(refused)
     else {
       // Interrupted by the plain lane itself.
-      hold(session, stream, { service: "", interrupt: () => undefined })
+      hold(session, stream, "")
       Plain.answer(stream, headers, raw, options.plain)
     }
   })
@@ -96,9 +96,14 @@ const open = (socket: Socket, options: Options): Session => {
 /** The code of a stream that nobody has looked at. */
 const refused = 7
 
-const hold = ({ calls }: Session, stream: Http2.ServerHttp2Stream, call: Call): void => {
-  calls.set(stream, call)
-  stream.on("close", () => calls.delete(stream))
+const hold = ({ calls }: Session, stream: Http2.ServerHttp2Stream, service: string): Call => {
+  const call: Call = { service, running: undefined }
+  calls.add(call)
+  stream.on("close", () => {
+    calls.delete(call)
+    call.running?.closed()
+  })
+  return call
 }
 
 const begin = (
@@ -119,9 +124,8 @@ const begin = (
   if (exchange === undefined) {
     return refuse(stream, headers, Head.refuse("Unimplemented", `${service} is not served here`))
   }
-  let running: Serving.Running | undefined
-  hold(session, stream, { service, interrupt: () => running?.interrupt() })
-  running = Serving.start(options, stream, head, exchange)
+  const call = hold(session, stream, service)
+  call.running = Serving.start(options, stream, head, exchange)
 }
 
 const refuse = (

@@ -30,6 +30,8 @@ export interface Options {
 /** A call that has not ended. */
 export interface Running {
   readonly interrupt: () => void
+  /** To be told when its stream has closed. */
+  readonly closed: () => void
 }
 
 /** Serves a call of either kind. */
@@ -37,10 +39,9 @@ export const start = (options: Options, stream: ServerHttp2Stream, head: Head, e
   const form: Answers.Form = { form: head.form, contentType: head.call.contentType, isOwn: head.kind !== undefined }
   const reader = Messages.reader(options.maxMessage, () => head.isGzip)
   const serving: Serving = { options, stream, head, exchange, form, reader, fiber: undefined, isOver: false }
-  stream.on("close", () => interrupt(serving))
-  if (head.kind === "unary" || head.kind === "one") awaitMessage(serving, head.kind)
-  else run(serving, inbound(serving))
-  return { interrupt: () => abandon(serving) }
+  if (head.kind === undefined || head.kind === "many") run(serving, inbound(serving))
+  else awaitMessage(serving)
+  return { interrupt: () => abandon(serving), closed: () => interrupt(serving) }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ const explain = (serving: Serving, { isLarge, message }: Messages.Problem): void
   refuse(serving, failure("Malformed", message), isLarge ? Code.ResourceExhausted : undefined)
 
 /** The only message of a call, before its handler starts. */
-const awaitMessage = (serving: Serving, kind: "unary" | "one"): void => {
+const awaitMessage = (serving: Serving): void => {
   const { head, reader, stream } = serving
   let begun = false
   stream.on("data", (read: Buffer) => {
@@ -87,8 +88,8 @@ const awaitMessage = (serving: Serving, kind: "unary" | "one"): void => {
     if ("message" in messages) return explain(serving, messages)
     if (messages.length === 0) return
     begun = true
-    if (kind === "unary") answer(serving, messages[0].bytes)
-    else run(serving, messages[0].bytes)
+    if (head.kind === "one") run(serving, messages[0].bytes)
+    else answer(serving, messages[0].bytes)
   })
   stream.on("end", () => {
     if (!begun) refuse(serving, failure("Malformed", `The call of ${head.call.method} carries no message`))
@@ -99,7 +100,7 @@ const answer = (serving: Serving, message: Uint8Array): void => {
   const { exchange, form, head, options, stream } = serving
   const reply = (reply: Reply | undefined) => {
     serving.isOver = true
-    if (reply instanceof Uint8Array) Answers.succeed(stream, form, reply)
+    if (reply instanceof Uint8Array) (head.kind === "brief" ? Answers.whole : Answers.succeed)(stream, form, reply)
     else if (reply === undefined) Answers.abandon(stream)
     else Answers.fail(stream, form, reply)
   }

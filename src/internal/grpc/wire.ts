@@ -72,9 +72,12 @@ const headersOf = ({ isOwn }: Wire, call: Call, kind: Kind): OutgoingHttpHeaders
     ":method": "POST",
     ":path": Paths.format(call, isOwn),
     "content-type": ContentType.format(call.contentType),
-    te: "trailers",
-    "grpc-accept-encoding": "identity,gzip",
     [kindHeader]: kind
+  }
+  // For proxies, and for who does not know us. One of us does, and no proxy passes the settings on by which we know it.
+  if (!isOwn) {
+    headers["te"] = "trailers"
+    headers["grpc-accept-encoding"] = "identity,gzip"
   }
   if (call.timeout !== undefined && Number.isFinite(call.timeout)) {
     headers["grpc-timeout"] = Timeout.format(call.timeout)
