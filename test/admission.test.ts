@@ -361,3 +361,35 @@ it.live("a flood of ten times what a server can do leaves it answering, over soc
     assert.isUndefined(failureOf(yield* door.ask("grind", 1)))
     assert.strictEqual(door.read("rpc.server.active_requests"), 0)
   }), 20_000)
+
+it.live(
+  "handlers that compute and never wait keep a server from nothing for long, over sockets",
+  () =>
+    Effect.gen(function*() {
+      let ran = 0
+      let answered = 0
+      const compute = (grain: number) =>
+        Effect.sync(() => {
+          ran++
+          for (const end = performance.now() + 5; performance.now() < end;);
+          return grain
+        })
+      const door = yield* open({ transport: overHttp(), handlers: { grind: compute } })
+      const flood = Array.from(
+        { length: 2000 },
+        (_, grain) => Effect.tap(door.ask("grind", grain, { timeout: 20_000 }), () => Effect.sync(() => answered++))
+      )
+      const flooding = yield* Effect.forkChild(Effect.all(flood, { concurrency: "unbounded" }), {
+        startImmediately: true
+      })
+      assert.isUndefined(failureOf(yield* door.ask("health", undefined)))
+      assert.isBelow(ran, 200, "it was answered before the calls that had come before it")
+      const replies = yield* Fiber.join(flooding)
+      const failures = replies.flatMap((reply) => failureOf(reply) ?? [])
+      assert.strictEqual(replies.length - failures.length, ran, "and what was refused never ran")
+      assert.isTrue(ran > 10 && ran < 1900)
+      assert.isTrue(failures.every(({ status }) => status === "Overloaded"))
+      assert.strictEqual(answered, 2000)
+    }),
+  60_000
+)

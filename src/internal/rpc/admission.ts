@@ -1,6 +1,11 @@
 /**
  * Who may run: as many calls of a service as its limit says, then a queue, then nobody.
  *
+ * A handler that computes and never waits is beyond any limit: no two of them run at once. What it keeps from running is
+ * all else, since the calls that were read together run one after the other, and seconds may pass before the next ones
+ * are read. So the calls of one turn of the event loop have a slice of time; the others wait for the next turn, in the
+ * same queue.
+ *
  * Below the limit a call costs a comparison, and two fields when it begins and ends. A call that waits costs its fiber a
  * callback, and its bound an entry in a wheel; one that is refused, a failure whose text is written once.
  *
@@ -41,7 +46,14 @@ export interface Admission {
   readonly clock: Clock.Clock
   readonly wheel: Wheel.Wheel
   releasing: boolean
+  /** When the last call came, and when the turn began that is being watched, in milliseconds of the monotonic clock. */
+  last: number
+  turn: number | undefined
 }
+
+/** How long the calls of one turn of the event loop may take, in milliseconds; and a pause that may have been a call. */
+const slice = 10
+const pause = 1
 
 const queueBytes = 16 * 1024 * 1024
 
@@ -69,12 +81,19 @@ export const make = (
       overloaded: failure("Overloaded", `This instance of ${service} has too much to do`).body,
       clock,
       wheel,
-      releasing: false
+      releasing: false,
+      last: Number.NEGATIVE_INFINITY,
+      turn: undefined
     }
   })
 
-/** Whether a call may begin at once: there is a place, and nobody waits for it. */
-export const isOpen = ({ limit, running, waiting }: Admission): boolean => running < limit.value && waiting.size === 0
+/** Whether a call that comes now may begin at once: there is a place, and nobody waits for it. */
+export const isOpen = (self: Admission, now: number): boolean => {
+  // Calls that come one upon the other keep nobody waiting. After a pause somebody may have, or nothing happened.
+  if (now - self.last >= pause && self.turn === undefined) watch(self, now)
+  self.last = now
+  return hasPlace(self, now) && self.waiting.size === 0
+}
 
 /** What a call that cannot begin at once, and finds no room to wait, is answered with. */
 export const refuse = (self: Admission, call: Call, bytes: number): Failure | undefined => {
@@ -115,7 +134,7 @@ export const enter = (self: Admission): void => {
 export const leave = (self: Admission, profile: Limit.Profile, took: number | undefined, now: number): void => {
   if (took !== undefined) Limit.sample(self.limit, profile, took, now, self.running)
   self.running--
-  if (self.waiting.size > 0) release(self, now)
+  release(self)
 }
 
 /** Answers all that wait. */
@@ -127,12 +146,27 @@ export const dismiss = ({ waiting }: Admission, reply: Failure): void => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+const hasPlace = ({ limit, running, turn }: Admission, now: number): boolean =>
+  running < limit.value && (turn === undefined || now - turn < slice)
+
+/** Watches this turn of the event loop until it is over, which is when the next calls may run. */
+const watch = (self: Admission, now: number): void => {
+  self.turn = now
+  setImmediate(() => {
+    self.turn = undefined
+    release(self)
+  })
+}
+
 /** Gives the free places to those that wait. A call that ends at once comes back here: the loop is entered once. */
-const release = (self: Admission, now: number): void => {
-  if (self.releasing) return
+const release = (self: Admission): void => {
+  const { clock, waiting } = self
+  if (self.releasing || waiting.size === 0) return
   self.releasing = true
-  while (self.running < self.limit.value) {
-    const ticket = Waiting.next(self.waiting, now)
+  let now = Wheel.now(clock)
+  if (self.turn === undefined) watch(self, now)
+  for (; hasPlace(self, now); now = Wheel.now(clock)) {
+    const ticket = Waiting.next(waiting, now)
     if (ticket === undefined) break
     ticket.settle(undefined)
   }

@@ -95,8 +95,8 @@ const routesOf = (
   }))
 
 /** Who admits a call that cannot begin at once. */
-const doorOf = ({ route: { admission } }: Serving): Admission.Admission | undefined =>
-  admission === undefined || Admission.isOpen(admission) ? undefined : admission
+const doorOf = ({ arrived, route: { admission } }: Serving): Admission.Admission | undefined =>
+  admission === undefined || Admission.isOpen(admission, arrived) ? undefined : admission
 
 /** A unary call, now or when there is a place. */
 const admitted = (serving: Serving, message: Uint8Array): Effect.Effect<Reply> => {
