@@ -36,7 +36,7 @@ export const read = (
     if (!taken) chunks.push(chunk)
     if (size === length) settle(join(chunks, size))
   })
-  request.on("end", () => settle(join(chunks, size)))
+  if (length === undefined) request.on("end", () => settle(join(chunks, size)))
   if (length !== undefined && length > limit) settle(undefined)
 }
 

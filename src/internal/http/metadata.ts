@@ -18,6 +18,11 @@ export const part = (raw: ReadonlyArray<string>): Parted => {
   const control: Partial<Record<string, string>> = {}
   const metadata: Record<string, string> = {}
   for (let index = 0; index < raw.length; index += 2) {
+    const steering = spelled.get(raw[index])
+    if (steering !== undefined) {
+      control[steering] ??= raw[index + 1]
+      continue
+    }
     const name = raw[index].toLowerCase()
     if (reserved.has(name)) control[name] ??= raw[index + 1]
     else if (name !== "__proto__" && !Object.hasOwn(metadata, name)) metadata[name] = HeaderText.decode(raw[index + 1])
@@ -65,3 +70,8 @@ const reserved: ReadonlySet<string> = new Set([
   ...goMicro.map((name) => `micro-${name}`),
   ...goMicro.map((name) => `x-micro-${name}`)
 ])
+
+// As most clients spell them: to change the case of each header of each request costs more than all else here.
+const spelled: ReadonlyMap<string, string> = new Map(
+  [...reserved].flatMap((name) => [[name, name], [name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase()), name]])
+)

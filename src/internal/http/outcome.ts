@@ -22,7 +22,7 @@ export interface Response {
  */
 export const read = (call: Call, address: string, response: Response): Exit.Exit<Reply, TransportError> => {
   const { body, code, headers } = response
-  const status = first(headers[statusHeader.toLowerCase()])
+  const status = first(headers[ownStatus])
   if (status !== undefined && isStatus(status)) return Exit.succeed(ours(status, response))
   const error = first(headers["micro-error"]) ?? first(headers["x-micro-error"])
   if (error !== undefined && error !== "") return Exit.succeed(GoMicro.parseError(error))
@@ -36,8 +36,11 @@ export const read = (call: Call, address: string, response: Response): Exit.Exit
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+const ownStatus = statusHeader.toLowerCase()
+const ownRetryAfter = retryAfterHeader.toLowerCase()
+
 const ours = (status: Failure["status"], { body, headers }: Response): Failure => {
-  const retryAfter = first(headers[retryAfterHeader.toLowerCase()])
+  const retryAfter = first(headers[ownRetryAfter])
   return failure(status, body, retryAfter === undefined ? undefined : milliseconds(retryAfter, 1))
 }
 
