@@ -11,7 +11,7 @@ import * as Trace from "../src/internal/trace.ts"
 import { LocalRpcLive } from "../src/Layers/LocalRpc.ts"
 import { Registry } from "../src/Registry.ts"
 import * as Rpc from "../src/Rpc.ts"
-import { inMemory, makeRegistry, network } from "./suites/fleet.ts"
+import { client, deadAddress, FirstSelector, inMemory, knowing, makeRegistry, network, serve } from "./suites/fleet.ts"
 import { reasonOf } from "./suites/rpc.ts"
 
 class Front extends Contract.Service<Front>()("front", {
@@ -64,7 +64,7 @@ const outer = (sampled: boolean) =>
 
 for (const [name, rpc] of [["frames", network()], ["memory", inMemory()]] as const) {
   describe(`a trace of calls over ${name}`, () => {
-    it.live("has a span at each end of each call, the caller's around the handler's", () =>
+    it.live("has a span for each call and each attempt of it, around the handler's", () =>
       Effect.gen(function*() {
         const { spans, tracer } = recording()
         yield* Effect.gen(function*() {
@@ -74,8 +74,10 @@ for (const [name, rpc] of [["frames", network()], ["memory", inMemory()]] as con
 
         assert.deepStrictEqual(spans.map(({ kind, name }) => [name, kind]), [
           ["work", "internal"],
+          ["front/Front.ask", "internal"],
           ["front/Front.ask", "client"],
           ["front/Front.ask", "server"],
+          ["back/Back.ask", "internal"],
           ["back/Back.ask", "client"],
           ["back/Back.ask", "server"]
         ])
@@ -95,12 +97,14 @@ for (const [name, rpc] of [["frames", network()], ["memory", inMemory()]] as con
             Stream.map(() => spans.map(({ status }) => status._tag)),
             Stream.runHead
           )
-          assert.deepStrictEqual(Option.getOrThrow(open), ["Started", "Started", "Started", "Started"])
+          assert.deepStrictEqual(Option.getOrThrow(open), Array.from({ length: 6 }, () => "Started"))
         }).pipe(Effect.withTracer(tracer), Effect.scoped)
 
         assert.deepStrictEqual(spans.map(({ kind, name }) => [name, kind]), [
+          ["front/Front.list", "internal"],
           ["front/Front.list", "client"],
           ["front/Front.list", "server"],
+          ["back/Back.list", "internal"],
           ["back/Back.list", "client"],
           ["back/Back.list", "server"]
         ])
@@ -155,6 +159,61 @@ for (const [name, rpc] of [["frames", network()], ["memory", inMemory()]] as con
       }))
   })
 }
+
+describe("the span of an attempt", () => {
+  /** What the attempts of a call say that meets instances which are not there, before one that is. */
+  const attempts = (call: (back: Contract.Procedures<typeof Back["methods"]>) => Effect.Effect<unknown, unknown>) =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recording()
+      const { address } = yield* serve(Back, { ask: () => traceparent, list: () => Stream.fromEffect(traceparent) })
+      const back = yield* client(Back, { registry: knowing("back", deadAddress, address), selector: FirstSelector })
+      yield* Effect.withTracer(call(back), tracer)
+      const [whole, ...attempts] = spans
+      for (const attempt of attempts) assert.strictEqual(parentOf(attempt), whole.spanId)
+      return { address, spans: attempts }
+    })
+
+  for (
+    const [kind, call] of [
+      ["a call", (back) => back.ask()],
+      ["a stream", (back) => Stream.runDrain(back.list())]
+    ] as ReadonlyArray<[string, Parameters<typeof attempts>[0]]>
+  ) {
+    it.live(`says where ${kind} went, after what, and whom it left out`, () =>
+      Effect.gen(function*() {
+        const { address, spans: [first, second, ...more] } = yield* attempts(call)
+        assert.deepStrictEqual(more, [])
+        assert.deepInclude(Object.fromEntries(first.attributes), {
+          "rpc.attempt.number": 1,
+          "rpc.instance.id": "a",
+          "server.address": deadAddress
+        })
+        assert.strictEqual(first.status._tag === "Ended" ? first.status.exit._tag : "", "Failure")
+        const facts = Object.fromEntries(second.attributes)
+        assert.deepInclude(facts, {
+          "rpc.attempt.number": 2,
+          "rpc.instance.id": "b",
+          "rpc.attempt.avoided": ["a"],
+          "server.address": address
+        })
+        assert.include(String(facts["rpc.attempt.after"]), "cannot be reached")
+      }))
+  }
+
+  it.live("names what an instance answered instead", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recording()
+      class Older extends Contract.Service<Older>()("back", { tell: Contract.method({}) }) {}
+      const { address } = yield* serve(Older, { tell: () => Effect.void })
+      const back = yield* client(Back, { registry: knowing("back", address) })
+      yield* Effect.withTracer(reasonOf(back.ask()), tracer)
+      const [, first, second] = spans
+      assert.strictEqual(first.attributes.get("error.type"), "Unimplemented")
+      // There is nobody else: the next attempt ends with that.
+      assert.deepStrictEqual(second.attributes.get("rpc.attempt.excluded"), ["a"])
+      assert.isFalse(second.attributes.has("rpc.instance.id"))
+    }))
+})
 
 it.live("a trace begins at the server where only the server records", () =>
   Effect.gen(function*() {

@@ -44,10 +44,12 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
   const registry = yield* Registry
   const transport = yield* Transport
   const policy = Policy.make(options?.retry, options?.throttle)
+  const targets = Target.make(policy, yield* Effect.context<never>())
+  yield* Effect.addFinalizer(() => Effect.sync(targets.close))
   const road = {
     codec,
     policy,
-    target: Target.make(policy),
+    target: targets.of,
     selector: yield* Selector,
     connections: yield* Connections.make(transport),
     doubt: registry.doubt,

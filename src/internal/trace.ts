@@ -78,7 +78,8 @@ export const consuming = <A, E, R>(
     (span) => Effect.provideService(effect, Tracer.ParentSpan, span)
   )
 
-type Kind = "client" | "server"
+/** A call is one piece of work, whatever its attempts; each of them is what a client does. */
+type Kind = "internal" | "client" | "server"
 
 const options = (kind: Kind, service: string, method: string, parent: Tracer.AnySpan | undefined) => ({
   kind,

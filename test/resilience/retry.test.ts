@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Contract from "../../src/Contract.ts"
+import { EjectingSelectorLive } from "../../src/Layers/EjectingSelector.ts"
 import type * as NetworkRpc from "../../src/Layers/NetworkRpc.ts"
 import * as Rpc from "../../src/Rpc.ts"
-import { failure } from "../../src/Transport.ts"
+import { failure, Transport } from "../../src/Transport.ts"
 import { FirstSelector } from "../suites/fleet.ts"
 import { reasonOf } from "../suites/rpc.ts"
 import { answering, breaking, makeMemory } from "./memory.ts"
@@ -17,6 +20,10 @@ class Desk extends Contract.Service<Desk>()("desk", {
   /** Answers with the name of the instance. */
   look: Contract.method({ success: Schema.String, idempotent: true }),
   place: Contract.method({ success: Schema.String })
+}) {}
+
+class Catalog extends Contract.Service<Catalog>()("catalog", {
+  list: Contract.method({ success: Contract.stream(Schema.String) })
 }) {}
 
 type Retry = NetworkRpc.Options["retry"]
@@ -307,3 +314,23 @@ describe("an instance that hangs", () => {
       assert.deepStrictEqual(yield* timed(desk.look()), ["late", "failed"])
     }))
 })
+
+it.effect("an instance that a stream could not reach is left out", () =>
+  Effect.gen(function*() {
+    const memory = yield* makeMemory
+    const dialled: Array<string> = []
+    const transport = Layer.effect(
+      Transport,
+      Effect.map(Transport, (transport) =>
+        Transport.of({
+          ...transport,
+          connect: (address) => Effect.suspend(() => (dialled.push(address), transport.connect(address)))
+        }))
+    ).pipe(Layer.provide(memory.transport))
+    const list = () => Stream.make("pen", "ink")
+    const address = yield* memory.serve(Catalog, { list })
+    const selector = EjectingSelectorLive.pipe(Layer.provide(FirstSelector))
+    const catalog = yield* memory.client(Catalog, ["memory://nobody/1", address], { selector, transport })
+    for (const _ of [1, 2, 3]) assert.deepStrictEqual(yield* Stream.runCollect(catalog.list()), ["pen", "ink"])
+    assert.deepStrictEqual(dialled, ["memory://nobody/1", address])
+  }))

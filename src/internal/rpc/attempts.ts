@@ -10,6 +10,7 @@ import type { SelectOptions } from "../../Selector.ts"
 import { type Call, type Failure, TransportError } from "../../Transport.ts"
 import * as Budget from "./budget.ts"
 import type { Policy } from "./policy.ts"
+import type { Target } from "./target.ts"
 
 /** Where a call has been. */
 export interface History {
@@ -82,7 +83,7 @@ export const next = (
   error: RpcError.RpcError,
   instance: Instance,
   policy: Policy,
-  budget: Budget.Budget
+  target: Target
 ): History | undefined => {
   const before = history ?? nowhere(error)
   const isBack = before.tried.has(instance.id)
@@ -102,7 +103,9 @@ export const next = (
   if (failed === "final" || moved.tries >= furthest || moved.knocks >= knocks) return undefined
   if (costs(failed) && moved.ran >= policy.attempts) return undefined
   if (failed === "overloaded" && before.last.reason._tag === "Overloaded" && before.tries > 0) return undefined
-  return isPaid(failed, before, budget) ? moved : undefined
+  if (isPaid(failed, before, target.retries)) return moved
+  target.unpaid++
+  return undefined
 }
 
 /** The history of a call that was sent to a second instance, which is as good as one attempt more. */

@@ -9,6 +9,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Contract from "../../Contract.ts"
 import type * as RpcError from "../../RpcError.ts"
 import * as Trace from "../trace.ts"
+import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import * as Exchange from "./exchange.ts"
 import * as Hedging from "./hedging.ts"
@@ -27,12 +28,14 @@ export const make = <M extends Contract.Methods>(
   const functions: Record<string, (payload: unknown) => unknown> = {}
   for (const method of Methods.make(contract, road.codec)) {
     const coders = method.coders(road.codec.preferred)
+    const target = road.target(contract.key)
     const line: Line.Line = {
       road,
       service: contract.key,
-      target: road.target(contract.key),
+      target,
       method,
       coders,
+      tally: target.meter.of(method.endpoint),
       pace: Pace.make(),
       known: false,
       settles: true
@@ -56,11 +59,11 @@ const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknow
     const refused = Line.refusal(line, head, fiber)
     if (refused !== undefined) return refused
     const parent = Trace.current(fiber)
-    const send = (span: Tracer.AnySpan) => attempt(line, Line.traced(head, span), message.value, undefined)
     if (Trace.isRecording(fiber, parent)) {
-      return Trace.around(send, "client", line.service, line.method.endpoint, parent)
+      const send = (span: Tracer.AnySpan) => attempt(line, { ...head, span }, message.value, undefined)
+      return Trace.around(send, "internal", line.service, line.method.endpoint, parent)
     }
-    return parent === undefined ? attempt(line, head, message.value, undefined) : send(parent)
+    return attempt(line, parent === undefined ? head : Line.traced(head, parent), message.value, undefined)
   })
 
 /** An attempt, and the next one where it failed and may be repeated. */
@@ -74,8 +77,8 @@ const attempt = (
   const head = method.idempotent ? Patience.cut(line, whole, history) : whole
   const { call } = head
   const options = Attempts.choice(history, head.key)
-  const visit: Exchange.Visit = { instance: undefined }
-  const second: Exchange.Visit = { instance: undefined }
+  const visit = Exchange.visit(history, false)
+  const second = Exchange.visit(history, true)
   const wait = method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
   const sent = wait === undefined
     ? Exchange.make(line, head, message, options, visit)
@@ -93,15 +96,17 @@ const attempt = (
         attempt(line, head, message, second.instance === undefined ? moved : Attempts.hedged(moved, second.instance))
     )
   }
+  // Once, around all attempts.
+  const failing = (rest: Effect.Effect<unknown, unknown>) =>
+    history === undefined ? Effect.tapError(rest, (error) => Effect.sync(() => Line.ended(line, head, error))) : rest
   return Effect.matchEffect(sent, {
     onSuccess: (reply) => {
-      Verdict.time(line, head, reply)
-      return reply instanceof Uint8Array
-        ? Line.decoded(line, reply)
-        : Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
-        ? retry(Attempts.fromFailure(reply, call))
-        : Line.failed(line, call, reply)
+      const end = now(head.clock)
+      Verdict.time(line, head, reply, end)
+      if (reply instanceof Uint8Array) return Line.decoded(line, head, reply, end)
+      const isOpen = Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
+      return failing(isOpen ? retry(Attempts.fromFailure(reply, call)) : Line.failed(line, call, reply))
     },
-    onFailure: (fault) => retry(Line.explain(line, call, fault))
+    onFailure: (fault) => failing(retry(Line.explain(line, call, fault)))
   })
 }

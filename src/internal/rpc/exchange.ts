@@ -4,16 +4,26 @@
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import type { Instance } from "../../Registry.ts"
 import type { SelectOptions } from "../../Selector.ts"
 import type { Reply } from "../../Transport.ts"
+import type { History } from "./attempts.ts"
 import * as Line from "./line.ts"
+import * as Spans from "./spans.ts"
 import * as Verdict from "./verdict.ts"
 
-/** Where an attempt went. */
-export interface Visit {
+/** Where an attempt goes. */
+export interface Visit extends Spans.Facts {
   instance: Instance | undefined
 }
+
+/** An attempt that was not made yet. */
+export const visit = (history: History | undefined, isHedge: boolean): Visit => ({
+  history,
+  isHedge,
+  instance: undefined
+})
 
 /** Makes an attempt with somebody who may be chosen. */
 export const make = (
@@ -22,6 +32,21 @@ export const make = (
   message: Uint8Array,
   options: SelectOptions | undefined,
   visit: Visit
+): Effect.Effect<Reply, Line.Fault> =>
+  head.span === undefined
+    ? exchange(line, head, message, options, visit, undefined)
+    : Spans.around(head, head.span, visit, (span) =>
+      exchange(line, Line.traced(head, span), message, options, visit, span))
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const exchange = (
+  line: Line.Line,
+  head: Line.Head,
+  message: Uint8Array,
+  options: SelectOptions | undefined,
+  visit: Visit,
+  span: Tracer.Span | undefined
 ): Effect.Effect<Reply, Line.Fault> => {
   const { call } = head
   const lease = Scope.makeUnsafe()
@@ -31,6 +56,7 @@ export const make = (
   const watched = line.settles
   const exchanged = Effect.flatMap(Line.lend(line, head, lease, options), (lent) => {
     visit.instance = lent
+    if (span !== undefined) Spans.lent(span, lent)
     line.settles = lease.state._tag !== "Empty"
     const connection = line.road.connections.find(lent.address)
     const sent = connection === undefined

@@ -33,7 +33,8 @@ export const send = (
   second: Exchange.Visit
 ): Effect.Effect<Reply, Line.Fault> =>
   Effect.suspend(() => {
-    const { hedges, throttle } = line.target
+    const { target } = line
+    const { hedges, throttle } = target
     /** How the first of the two failed. */
     let failed: Ended | undefined
     const ended = (exit: Ended, isAlone: boolean): Effect.Effect<Reply, Line.Fault> => {
@@ -52,11 +53,13 @@ export const send = (
       const isLate = instance === undefined || failed !== undefined || left <= 0
       if (isLate || Throttle.share(throttle, since) > 0 || !Budget.spend(hedges)) return Effect.never
       const again: Line.Head = { ...head, since, cut: false, call: { ...head.call, timeout: left } }
+      target.hedged++
       const elsewhere = Exchange.make(line, again, message, besides(instance.id, options), second)
       return Effect.flatMap(Effect.exit(elsewhere), (exit) => {
         if (second.instance !== undefined) return ended(exit, false)
         // There was nobody else.
         hedges.left++
+        target.hedged--
         return failed ?? Effect.never
       })
     })

@@ -19,6 +19,7 @@ import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import * as Budget from "./budget.ts"
+import * as Meter from "./meter.ts"
 import type { Coders, Method } from "./methods.ts"
 import type * as Pace from "./pace.ts"
 import type { Policy } from "./policy.ts"
@@ -46,6 +47,8 @@ export interface Line {
   readonly target: Target
   readonly method: Method
   readonly coders: Coders
+  /** Takes down what became of a call, and how long it took. */
+  readonly tally: Meter.Tally
   /** How long its unary calls take. */
   readonly pace: Pace.Pace
   /** Whether the selector has lent an instance before: then it no longer waits, and needs no bound. */
@@ -61,9 +64,13 @@ export interface Head {
   readonly deadline: number
   /** Whether `call.timeout` is shorter than what is left of the deadline, so that there is time to ask somebody else. */
   readonly cut: boolean
+  /** When the call began. */
+  readonly start: number
   /** When the attempt began; before it was lent an instance. */
   readonly since: number
   readonly clock: Clock.Clock
+  /** The span of the call, where it is recorded: each attempt has one in it. */
+  readonly span: Tracer.AnySpan | undefined
   /** What a selector that hashes finds the instance by. */
   readonly key: string | undefined
 }
@@ -77,8 +84,10 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
   return {
     deadline,
     cut: false,
+    start,
     since: start,
     clock,
+    span: undefined,
     key: fiber.getRef(CurrentKey),
     call: {
       service: line.service,
@@ -92,15 +101,18 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
 
 /** Pays for a call, or refuses it where most calls to the service are refused. */
 export const refusal = (
-  { method, road, service, target: { retries, throttle } }: Line,
+  { method, road, service, tally, target }: Line,
   { since }: Head,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<never, RpcError.RpcError> | undefined => {
+  const { retries, throttle } = target
   Budget.pay(retries, since)
   const share = road.policy.throttle ? Throttle.share(throttle, since) : 0
   if (share === 0 || fiber.getRef(Random.Random).nextDoubleUnsafe() >= share) return undefined
   Throttle.ask(throttle, since)
   Throttle.refuse(throttle, since)
+  target.throttled++
+  tally("Overloaded", 0)
   return RpcError.fail("Overloaded", { service, method: method.endpoint, cause: throttled })
 }
 
@@ -125,6 +137,7 @@ export const lend = (
   if (call.timeout !== undefined && call.timeout <= 0) {
     return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
   }
+  line.target.attempts++
   Throttle.ask(line.target.throttle, since)
   const selected = line.road.selector.select(line.service, lease, options)
   if (line.known) return selected
@@ -187,7 +200,7 @@ export const again = <A, E>(
   if (failed === "overloaded") Throttle.refuse(line.target.throttle, head.since)
   // That nobody is left to ask says less than what those who were asked had said.
   if (instance === undefined) return Effect.fail(history?.last ?? error)
-  const moved = Attempts.next(history, failed, error, instance, line.road.policy, line.target.retries)
+  const moved = Attempts.next(history, failed, error, instance, line.road.policy, line.target)
   const doubted = error.reason._tag === "Unreachable" || error.reason._tag === "Disconnected"
     ? line.road.doubt(instance)
     : Effect.void
@@ -210,12 +223,21 @@ const wait = (head: Head, { last, pause }: Attempts.History): Effect.Effect<Head
   })
 
 /** The value of a reply. */
-export const decoded = (line: Line, reply: Uint8Array): Effect.Effect<unknown, RpcError.RpcError> => {
+export const decoded = (
+  line: Line,
+  { start }: Head,
+  reply: Uint8Array,
+  end: number
+): Effect.Effect<unknown, RpcError.RpcError> => {
   const value: Exit.Exit<unknown, CodecError> = line.coders.success.decode(reply)
-  return value._tag === "Success"
-    ? Effect.succeed(value.value)
-    : Effect.mapError(value, (cause) => malformed(line, cause))
+  if (value._tag === "Failure") return Effect.mapError(value, (cause) => malformed(line, cause))
+  line.tally("OK", end - start)
+  return Effect.succeed(value.value)
 }
+
+/** Takes down that a call failed. */
+export const ended = ({ tally }: Line, { clock, start }: Head, error: unknown): void =>
+  tally(Meter.outcome(error), now(clock) - start)
 
 export const malformed = (line: Line, cause: unknown) => RpcError.make("Malformed", { ...facts(line), cause })
 

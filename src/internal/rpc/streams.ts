@@ -9,18 +9,22 @@ import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as Pull from "effect/Pull"
+import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
 import type { CodecError } from "../../Codec.ts"
-import type { Instance } from "../../Registry.ts"
 import type * as RpcError from "../../RpcError.ts"
 import type { Call, Reply, TransportError } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
+import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import * as Chunks from "./chunks.ts"
+import * as Exchange from "./exchange.ts"
 import * as Line from "./line.ts"
+import * as Meter from "./meter.ts"
 import * as Served from "./running.ts"
+import * as Spans from "./spans.ts"
 import * as Verdict from "./verdict.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
@@ -58,8 +62,8 @@ const recorded = (
   if (refused !== undefined) return refused
   const parent = Trace.current(fiber)
   if (!Trace.isRecording(fiber, parent)) return Effect.succeed(parent === undefined ? head : Line.traced(head, parent))
-  const span = Trace.scoped("client", line.service, line.method.endpoint, parent)
-  return Effect.map(Scope.provide(span, scope), (span) => Line.traced(head, span))
+  const span = Trace.scoped("internal", line.service, line.method.endpoint, parent)
+  return Effect.map(Scope.provide(span, scope), (span) => ({ ...head, span }))
 }
 
 /** What a stream of replies is while it runs. */
@@ -72,6 +76,8 @@ interface Running {
   verdict: Exit.Exit<Reply | void, Line.Fault>
   /** Where the next chunk of replies comes from, once an instance answers. */
   pull: Pull.Pull<Chunk<Reply>, unknown> | undefined
+  /** What became of the call. */
+  outcome: string
 }
 
 const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scope) => {
@@ -80,20 +86,26 @@ const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scop
     input,
     lease: Scope.makeUnsafe(),
     verdict: Exit.void,
-    pull: undefined
+    pull: undefined,
+    outcome: "Cancelled"
   }
   // The lease is no child of the scope: what went wrong downstream says nothing about the instance.
-  const close = Effect.suspend(() => Verdict.giveBack(line, head, running.lease, running.verdict))
+  const close = Effect.suspend(() => {
+    line.tally(running.outcome, now(head.clock) - head.start)
+    return Verdict.giveBack(line, head, running.lease, running.verdict)
+  })
   const pull: Pull.Pull<Chunk<unknown>, unknown> = Effect.suspend(() =>
     Effect.flatMap(running.pull ?? open(running, head, undefined), (chunk) => read(running, head.call, chunk))
   )
   if (running.input.failure !== undefined) return Effect.succeed(Effect.fail(running.input.failure))
   return Effect.as(
     Scope.addFinalizer(scope, close),
-    Effect.catchCause(pull, (cause) =>
-      running.input.failure === undefined || Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause)
-        : Effect.fail(running.input.failure))
+    Effect.catchCause(pull, (cause) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+      const { failure } = running.input
+      running.outcome = Pull.isDoneCause(cause) ? "OK" : Meter.outcome(failure ?? Cause.squash(cause))
+      return failure === undefined ? Effect.failCause(cause) : Effect.fail(failure)
+    })
   )
 }
 
@@ -104,42 +116,61 @@ const open = (
   history: Attempts.History | undefined
 ): Pull.Pull<Chunk<Reply>, RpcError.RpcError> => {
   const { input, line } = running
-  const { call } = head
+  const visit = Exchange.visit(history, false)
   const lease = running.lease = Scope.makeUnsafe()
   running.verdict = Exit.void
-  let instance: Instance | undefined
-  const attempt = Effect.flatMap(Line.lend(line, head, lease, Attempts.choice(history, head.key)), (lent) => {
-    instance = lent
-    return Effect.flatMap(Line.dial(line, head, lent.address), (connected) => {
-      // A wire that broke under a stream speaks against the instance.
-      const broken = (error: TransportError | Cause.Done) => {
-        if (Cause.isDone(error)) return error
-        running.verdict = Exit.fail(error)
-        return Attempts.fromTransport(error, call)
-      }
-      return Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
-        const replies = Effect.mapError(pull, broken)
-        running.pull = replies
-        return Effect.tap(replies, ([first]) => {
-          if (first instanceof Uint8Array || !Line.isRefusal(first)) return Effect.void
-          running.verdict = Exit.succeed(first)
-          return Effect.fail(Attempts.fromFailure(first, call))
-        })
-      })
-    })
-  })
+  const attempt = head.span === undefined
+    ? first(running, head, visit, undefined)
+    : Effect.flatMap(
+      Spans.scoped(head, head.span, visit, lease),
+      (span) => first(running, Line.traced(head, span), visit, span)
+    )
   return Effect.catch(attempt, (fault) => {
     if (Cause.isDone(fault)) return Effect.fail(fault)
     running.pull = undefined
-    const error = Line.explain(line, call, fault)
+    if (running.verdict._tag === "Success" && running.verdict.value === undefined) running.verdict = Exit.fail(fault)
+    const error = Line.explain(line, head.call, fault)
     // A caller's own messages go out once.
     if (input.begun) return Effect.fail(error)
+    const failed = Attempts.outcome(error, line.method.idempotent, false)
     return Effect.andThen(
       Verdict.giveBack(line, head, lease, running.verdict),
-      Line.again(line, head, Attempts.outcome(error, line.method.idempotent, false), error, instance, history, (
-        head,
-        history
-      ) => open(running, head, history))
+      Line.again(line, head, failed, error, visit.instance, history, (head, history) => open(running, head, history))
+    )
+  })
+}
+
+/** The first chunk of replies of whoever is lent. */
+const first = (
+  running: Running,
+  head: Line.Head,
+  visit: Exchange.Visit,
+  span: Tracer.Span | undefined
+): Pull.Pull<Chunk<Reply>, Line.Fault> => {
+  const { input, lease, line } = running
+  const { call } = head
+  // A wire that broke under a stream speaks against the instance.
+  const broken = (error: TransportError | Cause.Done) => {
+    if (Cause.isDone(error)) return error
+    running.verdict = Exit.fail(error)
+    return Attempts.fromTransport(error, call)
+  }
+  return Effect.flatMap(Line.lend(line, head, lease, Attempts.choice(visit.history, head.key)), (lent) => {
+    visit.instance = lent
+    if (span !== undefined) Spans.lent(span, lent)
+    return Effect.flatMap(
+      Line.dial(line, head, lent.address),
+      (connected) =>
+        Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
+          const replies = Effect.mapError(pull, broken)
+          running.pull = replies
+          return Effect.tap(replies, ([first]) => {
+            if (first instanceof Uint8Array || !Line.isRefusal(first)) return Effect.void
+            running.verdict = Exit.succeed(first)
+            if (span !== undefined) Spans.failed(span, first)
+            return Effect.fail(Attempts.fromFailure(first, call))
+          })
+        })
     )
   })
 }

@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Failure, Reply } from "../../Transport.ts"
-import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import type { Fault, Head, Line } from "./line.ts"
 import * as Pace from "./pace.ts"
@@ -21,9 +20,8 @@ export const giveBack = (
   // Few strategies leave anything to be done.
   lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, verdict(line, head, exit)) ?? Effect.void
 
-/** Takes in how long a call took that was answered, or that nobody answered in time. */
-export const time = ({ pace }: Line, head: Head, reply: Reply): void => {
-  const end = now(head.clock)
+/** Takes in how long a call took that was answered, or that nobody answered in time, and has ended now. */
+export const time = ({ pace }: Line, head: Head, reply: Reply, end: number): void => {
   const counts = reply instanceof Uint8Array || reply.status === "Error" ||
     (reply.status === "DeadlineExceeded" && Patience.isUp(head))
   if (counts) Pace.note(pace, end - head.since, end)
