@@ -1,0 +1,129 @@
+/**
+ * A member of a cluster, as a thing without a wire: packets, connections and time go in, packets and changes come out.
+ *
+ * It is SWIM with Lifeguard as memberlist has it, so the others may be programs of Go. Everything that it does to the world
+ * it does through its `Port`, and everything happens within a call: with the same calls and the same luck, the same member.
+ */
+import type { Endpoint, Message, PushPull } from "../wire/messages.ts"
+import type { Cluster, Port, Self } from "./cluster.ts"
+import * as Exchanges from "./exchanges.ts"
+import * as Members from "./members.ts"
+import * as News from "./news.ts"
+import * as Packets from "./packets.ts"
+import * as Probes from "./probes.ts"
+import * as Settings from "./settings.ts"
+import * as Timers from "./timers.ts"
+import * as Verdicts from "./verdicts.ts"
+
+export interface Swim {
+  readonly self: Members.Member
+  /** Everybody that is known, oneself and the dead included. */
+  readonly members: () => ReadonlyArray<Members.Member>
+  readonly get: (node: string) => Members.Member | undefined
+  /** Takes in what a packet held. */
+  readonly receive: (messages: ReadonlyArray<Message>, from: Endpoint) => void
+  /** Somebody has answered a ping over a connection. */
+  readonly streamAnswered: (sequence: number) => void
+  /** All that is known here, for somebody who tells the same. */
+  readonly state: (isJoin: boolean, userState: Uint8Array) => PushPull
+  /** Takes in what somebody else knows; a text where that is another cluster. */
+  readonly merge: (theirs: PushPull) => string | undefined
+  /** Tells all others something of the application. Whoever hears it passes it on by carrying it, too. */
+  readonly carry: (payload: Uint8Array) => void
+  /** Tells all others other facts about oneself. */
+  readonly update: (meta: Uint8Array) => void
+  /** Tells all others that one goes. Pings are still answered, for as long as `tick` is called. */
+  readonly leave: () => void
+  /** Does what is due. */
+  readonly tick: () => void
+  /** In how many milliseconds `tick` should be called. */
+  readonly wait: () => number
+}
+
+/** A member that knows nobody yet. `overhead` is what its packets have beside their messages. */
+export const make = (self: Self, settings: Settings.Settings, port: Port, overhead: number): Swim => {
+  const timers = Timers.make(port.clock, settings.stall)
+  const members = Members.make(port.random)
+  const own: Members.Member = {
+    ...self,
+    incarnation: 0,
+    state: "alive",
+    changedAt: timers.now(),
+    suspicion: undefined
+  }
+  members.add(own)
+  const cluster: Cluster = {
+    settings,
+    port,
+    members,
+    queue: News.make(),
+    timers,
+    self: own,
+    overhead,
+    awareness: 0,
+    isLeaving: false
+  }
+  const probes = Probes.make(cluster)
+  Verdicts.announce(cluster, 0)
+  probes.start()
+  every(cluster, () => settings.gossipInterval, () => Packets.gossip(cluster))
+  every(cluster, () => Settings.pushPull(settings, members.size()), () => {
+    const [other] = members.draw(1, (member) => member !== own && member.state === "alive")
+    if (other !== undefined) port.exchange(other)
+  })
+
+  const take = (message: Message, from: Endpoint): void => {
+    switch (message._tag) {
+      case "Ping":
+        return probes.pinged(message, from)
+      case "IndirectPing":
+        return probes.asked(message, from)
+      case "Ack":
+        return probes.answered(message.sequence)
+      case "Nack":
+        return probes.refused(message.sequence)
+      case "Alive":
+        return Verdicts.alive(cluster, message)
+      case "Suspect":
+        return Verdicts.suspect(cluster, message)
+      case "Dead":
+        return Verdicts.dead(cluster, message)
+      case "User":
+        return port.heard(message.payload)
+    }
+  }
+  return {
+    self: own,
+    members: members.list,
+    get: members.get,
+    receive: (messages, from) => {
+      for (const message of messages) take(message, from)
+    },
+    streamAnswered: probes.answered,
+    state: (isJoin, userState) => Exchanges.state(cluster, isJoin, userState),
+    merge: (theirs) => Exchanges.merge(cluster, theirs),
+    carry: (payload) => cluster.queue.carry(Packets.carried(payload)),
+    update: (meta) => {
+      own.meta = meta
+      Verdicts.announce(cluster, 0)
+    },
+    leave: () => {
+      cluster.isLeaving = true
+      const { incarnation, node } = own
+      Verdicts.dead(cluster, { _tag: "Dead", incarnation, node, from: node })
+    },
+    tick: timers.tick,
+    wait: () => timers.wait() ?? settings.probeInterval
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Does something again and again, for the first time after a part of the interval, so that members are out of step. */
+const every = ({ port, timers }: Cluster, interval: () => number, run: () => void): void => {
+  const again = (): void => {
+    timers.after(interval(), again)
+    run()
+  }
+  timers.after(port.random() * interval(), again)
+}
