@@ -6,7 +6,7 @@ import type { Failure } from "../../Transport.ts"
 import * as Details from "./details.ts"
 import * as Framing from "./framing.ts"
 import * as Percent from "./percent.ts"
-import { codes, pushbackTrailer, statusTrailer } from "./statusCodes.ts"
+import { codeOf, pushbackTrailer, statusTrailer } from "./statusCodes.ts"
 
 /** To whom, and in what form. */
 export interface Form {
@@ -97,7 +97,7 @@ const patience = 1024 * 1024
 
 const cancel = 8
 
-const trailersOf = (reply: Failure, { contentType, isOwn }: Form, code = codes[reply.status]): OutgoingHttpHeaders => {
+const trailersOf = (reply: Failure, { contentType, isOwn }: Form, code = codeOf(reply)): OutgoingHttpHeaders => {
   const trailers: OutgoingHttpHeaders = { "grpc-status": String(code), [statusTrailer]: reply.status }
   const message = messageOf(reply, contentType)
   if (message !== "") trailers["grpc-message"] = Percent.encode(message)

@@ -6,6 +6,8 @@
  * ```
  */
 
+import * as Fields from "./fields.ts"
+
 /** Carries a status in its binary form. */
 export const detailsTrailer = "grpc-status-details-bin"
 
@@ -23,24 +25,15 @@ export const limit = 4096
 export const ofError = (code: number, message: string, error: Uint8Array, contentType: string): string => {
   const type = /^(text\/|application\/json$)/.test(contentType) ? "StringValue" : "BytesValue"
   const any = [
-    field(1, Buffer.from(`type.googleapis.com/google.protobuf.${type}`)),
-    field(2, error.length === 0 ? error : field(1, error))
+    Fields.bytes(1, `type.googleapis.com/google.protobuf.${type}`),
+    Fields.bytes(2, error.length === 0 ? error : Fields.bytes(1, error))
   ]
-  return Buffer.concat([ofStatus(code, message), field(3, Buffer.concat(any))]).toString("base64")
+  return Buffer.concat([ofStatus(code, message), Fields.bytes(3, Buffer.concat(any))]).toString("base64")
 }
 
 /** A status without details. */
 export const ofStatus = (code: number, message: string): Buffer => {
   const text = Buffer.from(message)
-  const head = Buffer.from([0x08, code])
-  return text.length === 0 ? head : Buffer.concat([head, field(2, text)])
+  const head = Fields.number(1, code)
+  return text.length === 0 ? head : Buffer.concat([head, Fields.bytes(2, text)])
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** A length-delimited field. */
-const field = (number: number, bytes: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.from([number << 3 | 2, ...varint(bytes.length)]), bytes])
-
-const varint = (value: number): ReadonlyArray<number> =>
-  value < 0x80 ? [value] : [value & 0x7f | 0x80, ...varint(value >>> 7)]

@@ -8,6 +8,7 @@ import type { Exchange } from "../../Transport.ts"
 import { silence } from "../mux/frames.ts"
 import * as Answers from "./answer.ts"
 import * as Head from "./head.ts"
+import * as Health from "./health.ts"
 import * as Plain from "./plain.ts"
 import * as Serving from "./serving.ts"
 import * as Settings from "./settings.ts"
@@ -34,8 +35,9 @@ export interface Server {
 }
 
 /** Makes the lane. */
-export const make = (options: Options): Server => {
+export const make = (given: Options): Server => {
   const sessions = new Set<Session>()
+  const options = withHealth(given)
   let leaving = false
   return {
     take: (socket) => {
@@ -47,13 +49,10 @@ export const make = (options: Options): Server => {
     },
     leave: () => {
       leaving = true
+      evict(sessions, Health.service)
       for (const { http2 } of sessions) http2.close()
     },
-    evict: (service) => {
-      for (const { calls } of sessions) {
-        for (const call of calls) if (call.service === service) call.running?.interrupt()
-      }
-    }
+    evict: (service) => evict(sessions, service)
   }
 }
 
@@ -70,6 +69,22 @@ interface Call {
 interface Session {
   readonly http2: Http2.ServerHttp2Session
   readonly calls: Set<Call>
+}
+
+const evict = (sessions: Iterable<Session>, service: string): void => {
+  for (const { calls } of sessions) {
+    for (const call of calls) if (call.service === service) call.running?.interrupt()
+  }
+}
+
+/** The services of a port, and the one that tells of them, unless somebody serves that one himself. */
+const withHealth = (options: Options): Options => {
+  const health = Health.make(options)
+  return {
+    ...options,
+    find: (service) => options.find(service) ?? (service === Health.service ? health : undefined),
+    services: () => new Set([...options.services(), Health.service])
+  }
 }
 
 const open = (socket: Socket, options: Options): Session => {

@@ -3,7 +3,7 @@
  *
  * The status itself travels beside the code, in a trailer of our own, so that between two of us nothing is lost.
  */
-import type { Status } from "../../Transport.ts"
+import type { Failure, Status } from "../../Transport.ts"
 
 /** Carries the exact status of a failure. */
 export const statusTrailer = "effect-micro-status"
@@ -12,10 +12,18 @@ export const statusTrailer = "effect-micro-status"
 export const pushbackTrailer = "grpc-retry-pushback-ms"
 
 /** The codes that are named here. */
-export const Code = { Ok: 0, ResourceExhausted: 8, Unimplemented: 12 } as const
+export const Code = { Ok: 0, NotFound: 5, ResourceExhausted: 8, Unimplemented: 12 } as const
+
+/** A failure with a code of its own, where a service of gRPC itself says which. */
+export interface Coded extends Failure {
+  readonly code: number
+}
+
+/** The code of a failure. */
+export const codeOf = (failure: Failure | Coded): number => "code" in failure ? failure.code : codes[failure.status]
 
 /**
- * The code of a failure.
+ * The code of each status.
  *
  * **Details**
  *
