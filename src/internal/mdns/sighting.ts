@@ -30,12 +30,13 @@ const longestTtl = 75 * 60_000
 export const fromPacket = (packet: Packet, domain: string): ReadonlyArray<Sighting> => {
   // A probe tells of its sender among the authorities. The answers of a question are hearsay.
   const records = packet.type === "query" ? packet.authorities : [...packet.answers, ...packet.additionals]
+  const find = finder(records)
   return records.flatMap((record) => {
     const name = record.type === "SRV" ? Names.within(record.name, domain) : undefined
-    const txt = find(records, "TXT", record.name)
+    const txt = find("TXT", record.name)
     if (record.type !== "SRV" || name === undefined || txt === undefined) return []
     const { port, target } = record.data
-    const ip = find(records, "A", target)?.data ?? find(records, "AAAA", target)?.data
+    const ip = find("A", target)?.data ?? find("AAAA", target)?.data
     const ttl = Math.min((record.ttl ?? 0) * 1000, longestTtl)
     return [{ name, ttl, port, ip, txt: textOf(txt.data) }]
   })
@@ -76,12 +77,16 @@ export const named = (service: string): Instance =>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const find = <T extends "TXT" | "A" | "AAAA">(
-  records: ReadonlyArray<Answer>,
-  type: T,
-  name: string
-): (Answer & { readonly type: T }) | undefined =>
-  records.find((record): record is Answer & { readonly type: T } => record.type === type && record.name === name)
+/** The first record of a type and a name. A packet has room for thousands: they are gone through once. */
+const finder = (records: ReadonlyArray<Answer>) => {
+  const firsts = new Map<string, Answer>()
+  for (const record of records) {
+    const key = `${record.type} ${record.name}`
+    if (!firsts.has(key)) firsts.set(key, record)
+  }
+  return <T extends "TXT" | "A" | "AAAA">(type: T, name: string): (Answer & { readonly type: T }) | undefined =>
+    firsts.get(`${type} ${name}`) as (Answer & { readonly type: T }) | undefined
+}
 
 const textOf = (data: string | Buffer | Array<string | Buffer>): string =>
   Array.isArray(data) ? data.map((part) => part.toString()).join("") : data.toString()

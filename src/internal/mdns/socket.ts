@@ -102,10 +102,29 @@ const bind = ({ family, port }: { readonly family: Family; readonly port: number
 const speak = (socket: dgram.Socket, { onGarbage, onPacket }: Parameters<typeof open>[0]): Wire => {
   // A bound socket, and neither joining nor a timer: the library reads and writes packets, and no more.
   const wire = makeMdns({ socket, bind: false, multicast: false }) as Wire
+  const read = socket.listeners("message")
+  socket.removeAllListeners("message")
+  socket.on("message", (bytes, from) => {
+    if (claimsTooMuch(bytes)) return onGarbage(new Error(`${bytes.length} bytes cannot hold what they claim to`))
+    for (const listener of read) listener.call(socket, bytes, from)
+  })
   wire.on("packet", onPacket)
   wire.on("warning", onGarbage)
   wire.on("error", onGarbage)
   return wire
+}
+
+/** Bytes of the head of a packet; its last eight tell how many questions and records of each kind follow. */
+const headSize = 12
+
+/** Bytes of the shortest question there can be, and no record is shorter. */
+const shortest = 5
+
+/** Whether a packet counts more than it has room for: the library would make up all of it, 262,140 records at worst. */
+const claimsTooMuch = (bytes: Buffer): boolean => {
+  let count = 0
+  for (let at = 4; at + 2 <= Math.min(bytes.length, headSize); at += 2) count += bytes.readUInt16BE(at)
+  return count * shortest > Math.max(0, bytes.length - headSize)
 }
 
 const close = (wire: Wire): Effect.Effect<void> =>
