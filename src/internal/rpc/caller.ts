@@ -75,38 +75,52 @@ const attempt = (
 ): Effect.Effect<unknown, unknown> => {
   const { method } = line
   const head = method.idempotent ? Patience.cut(line, whole, history) : whole
-  const { call } = head
   const options = Attempts.choice(history, head.key)
   const visit = Exchange.visit(history, false)
-  const second = Exchange.visit(history, true)
   const wait = method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
   const sent = wait === undefined
     ? Exchange.make(line, head, message, options, visit)
-    : Hedging.send(line, head, message, options, wait, visit, second)
-  const retry = (error: RpcError.RpcError) => {
-    const failed = Attempts.outcome(error, method.idempotent, head.cut && Patience.isUp(head))
-    return Line.again(
-      line,
-      head,
-      failed,
-      error,
-      visit.instance,
-      history,
-      (head, moved) =>
-        attempt(line, head, message, second.instance === undefined ? moved : Attempts.hedged(moved, second.instance))
-    )
-  }
-  // Once, around all attempts.
-  const failing = (rest: Effect.Effect<unknown, unknown>) =>
-    history === undefined ? Effect.tapError(rest, (error) => Effect.sync(() => Line.ended(line, head, error))) : rest
+    : Hedging.send(line, head, message, options, wait, visit)
   return Effect.matchEffect(sent, {
     onSuccess: (reply) => {
       const end = now(head.clock)
       Verdict.time(line, head, reply, end)
       if (reply instanceof Uint8Array) return Line.decoded(line, head, reply, end)
       const isOpen = Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
-      return failing(isOpen ? retry(Attempts.fromFailure(reply, call)) : Line.failed(line, call, reply))
+      const rest = isOpen
+        ? again(line, head, message, visit, Attempts.fromFailure(reply, head.call))
+        : Line.failed(line, head.call, reply)
+      return counted(line, head, history, rest)
     },
-    onFailure: (fault) => failing(retry(Line.explain(line, call, fault)))
+    onFailure: (fault) =>
+      counted(line, head, history, again(line, head, message, visit, Line.explain(line, head.call, fault)))
   })
 }
+
+const again = (
+  line: Line.Line,
+  head: Line.Head,
+  message: Uint8Array,
+  { hedge, history, instance }: Exchange.Visit,
+  error: RpcError.RpcError
+): Effect.Effect<unknown, unknown> => {
+  const failed = Attempts.outcome(error, line.method.idempotent, head.cut && Patience.isUp(head))
+  return Line.again(
+    line,
+    head,
+    failed,
+    error,
+    instance,
+    history,
+    (head, moved) => attempt(line, head, message, hedge === undefined ? moved : Attempts.hedged(moved, hedge))
+  )
+}
+
+/** Takes down that a call failed: once, around all attempts. */
+const counted = (
+  line: Line.Line,
+  head: Line.Head,
+  history: Attempts.History | undefined,
+  rest: Effect.Effect<unknown, unknown>
+): Effect.Effect<unknown, unknown> =>
+  history === undefined ? Effect.tapError(rest, (error) => Effect.sync(() => Line.ended(line, head, error))) : rest

@@ -16,13 +16,16 @@ import * as Verdict from "./verdict.ts"
 /** Where an attempt goes. */
 export interface Visit extends Spans.Facts {
   instance: Instance | undefined
+  /** Where the call went besides, where it was sent twice. */
+  hedge: Instance | undefined
 }
 
 /** An attempt that was not made yet. */
 export const visit = (history: History | undefined, isHedge: boolean): Visit => ({
   history,
   isHedge,
-  instance: undefined
+  instance: undefined,
+  hedge: undefined
 })
 
 /** Makes an attempt with somebody who may be chosen. */

@@ -22,45 +22,38 @@ export const delay = ({ method: { hedge }, pace, target }: Line.Line, head: Line
   return wait === undefined ? undefined : Math.max(least, wait)
 }
 
-/** Sends a call, and sends it again after so many milliseconds without an answer. `second` is where it then went. */
+/** Sends a call, and sends it again after so many milliseconds without an answer. */
 export const send = (
   line: Line.Line,
   head: Line.Head,
   message: Uint8Array,
   options: SelectOptions | undefined,
   wait: number,
-  first: Exchange.Visit,
-  second: Exchange.Visit
+  first: Exchange.Visit
 ): Effect.Effect<Reply, Line.Fault> =>
   Effect.suspend(() => {
     const { target } = line
-    const { hedges, throttle } = target
+    const second = Exchange.visit(first.history, true)
     /** How the first of the two failed. */
     let failed: Ended | undefined
     const ended = (exit: Ended, isAlone: boolean): Effect.Effect<Reply, Line.Fault> => {
-      if (isAlone || isAnswer(exit) || failed !== undefined) {
-        return failed !== undefined && !isAnswer(exit)
-          ? failed
-          : exit
-      }
+      if (isAlone || isAnswer(exit)) return exit
+      if (failed !== undefined) return failed
       failed = exit
       return Effect.never
     }
     const hedge = Effect.suspend(() => {
-      const { instance } = first
-      const since = now(head.clock)
-      const left = head.deadline - since
-      const isLate = instance === undefined || failed !== undefined || left <= 0
-      if (isLate || Throttle.share(throttle, since) > 0 || !Budget.spend(hedges)) return Effect.never
-      const again: Line.Head = { ...head, since, cut: false, call: { ...head.call, timeout: left } }
+      const again = spare(line, head)
+      if (again === undefined || first.instance === undefined || !Budget.spend(target.hedges)) return Effect.never
       target.hedged++
-      const elsewhere = Exchange.make(line, again, message, besides(instance.id, options), second)
+      const elsewhere = Exchange.make(line, again, message, besides(first.instance.id, options), second)
       return Effect.flatMap(Effect.exit(elsewhere), (exit) => {
+        first.hedge = second.instance
         if (second.instance !== undefined) return ended(exit, false)
         // There was nobody else.
-        hedges.left++
+        target.hedges.left++
         target.hedged--
-        return failed ?? Effect.never
+        return Effect.never
       })
     })
     return Effect.raceFirst(
@@ -82,6 +75,15 @@ const least = 1
 const isAnswer = (exit: Ended): boolean =>
   Exit.isSuccess(exit) &&
   (exit.value instanceof Uint8Array || !(Line.isRefusal(exit.value) || exit.value.status === "DeadlineExceeded"))
+
+/** The head of a second call, if there is time and nobody is overloaded. */
+const spare = ({ target }: Line.Line, head: Line.Head): Line.Head | undefined => {
+  const since = now(head.clock)
+  const left = head.deadline - since
+  return left <= 0 || Throttle.share(target.throttle, since) > 0
+    ? undefined
+    : { ...head, since, cut: false, call: { ...head.call, timeout: left } }
+}
 
 const besides = (id: string, options: SelectOptions | undefined): SelectOptions => ({
   ...options,

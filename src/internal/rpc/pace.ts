@@ -7,6 +7,8 @@ export interface Pace {
   readonly counts: Float32Array
   /** How much the calls in `counts` weigh together. */
   total: number
+  /** How many calls were not counted since the last one that was. */
+  passed: number
   /** When the quantiles are due again. */
   due: number
   /** What half of the calls take at most, in milliseconds; undefined until enough have ended. */
@@ -21,14 +23,17 @@ export interface Pace {
 export const make = (): Pace => ({
   counts: new Float32Array(size),
   total: 0,
+  passed: 0,
   due: -Infinity,
   half: undefined,
   p95: undefined,
   p99: undefined
 })
 
-/** Takes in a call that took so many milliseconds. */
+/** Takes in a call that took so many milliseconds. Of many calls, it is each eighth. */
 export const note = (pace: Pace, elapsed: number, now: number): void => {
+  if (pace.total >= plenty && pace.passed++ < 7) return
+  pace.passed = 0
   const bucket = Math.ceil(Math.log2(elapsed / least) * steps)
   // Not a number, where the clock was set: such a call is none.
   if (bucket !== bucket) return
@@ -41,6 +46,9 @@ export const note = (pace: Pace, elapsed: number, now: number): void => {
 
 /** Fewer calls say nothing of the slowest in a hundred. */
 const enough = 100
+
+/** Where there are more, a part of them says as much. */
+const plenty = 1000
 
 /** Quantiles are worked out every so many milliseconds, and what was counted until then weighs half from then on. */
 const pause = 3000

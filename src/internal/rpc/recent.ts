@@ -5,24 +5,26 @@
 export interface Recent {
   /** A slot for each second. */
   readonly slots: Float64Array
-  /** The second that was added to last. */
+  /** The second that was added to last, and the moment it ends, in milliseconds. */
   second: number
+  until: number
   sum: number
 }
 
 /** Nothing yet. */
-export const make = (): Recent => ({ slots: new Float64Array(seconds), second: -Infinity, sum: 0 })
+export const make = (): Recent => ({ slots: new Float64Array(seconds), second: -Infinity, until: -Infinity, sum: 0 })
 
 /** Adds an amount, now in milliseconds. */
 export const add = (recent: Recent, amount: number, now: number): void => {
-  advance(recent, now)
+  // Once a second, so that most calls cost an addition.
+  if (now >= recent.until) advance(recent, now)
   recent.slots[recent.second % seconds] += amount
   recent.sum += amount
 }
 
 /** The sum as of now. */
 export const sum = (recent: Recent, now: number): number => {
-  advance(recent, now)
+  if (now >= recent.until) advance(recent, now)
   return recent.sum
 }
 
@@ -32,10 +34,10 @@ const seconds = 10
 
 const advance = (recent: Recent, now: number): void => {
   const second = Math.floor(now / 1000)
-  if (second <= recent.second) return
   const { slots } = recent
   for (let past = Math.max(recent.second + 1, second - seconds + 1); past <= second; past++) slots[past % seconds] = 0
   recent.second = second
+  recent.until = (second + 1) * 1000
   // Anew, since differences of fractions would add up.
   recent.sum = slots.reduce((sum, slot) => sum + slot, 0)
 }
