@@ -326,7 +326,7 @@ it.live("a flood of ten times what a server can do leaves it answering, over soc
     let most = 0
     const door = yield* open({
       transport: overHttp(),
-      limit: { max: 50, queue: bound },
+      limit: { max: 50, queue: bound, patience: "1 minute" },
       handlers: {
         grind: (grain) =>
           Effect.suspend(() => {
@@ -344,7 +344,7 @@ it.live("a flood of ten times what a server can do leaves it answering, over soc
       { times: 50 }
     )
     const [replies] = yield* Effect.all([
-      Effect.all(Array.from({ length: 2000 }, (_, grain) => door.ask("grind", grain, { timeout: 10_000 })), {
+      Effect.all(Array.from({ length: 2000 }, (_, grain) => door.ask("grind", grain, { timeout: 60_000 })), {
         concurrency: "unbounded"
       }),
       health
@@ -355,41 +355,41 @@ it.live("a flood of ten times what a server can do leaves it answering, over soc
       assert.strictEqual(status, "Overloaded")
       assert.isAtLeast(retryAfter ?? 0, 25)
     }
-    assert.isAtLeast(replies.length - failures.length, 50)
+    assert.isAtLeast(replies.length - failures.length, bound)
     assert.isAtMost(most, 50)
     assert.isTrue(seen.longest > 0 && seen.longest <= bound)
     assert.isUndefined(failureOf(yield* door.ask("grind", 1)))
     assert.strictEqual(door.read("rpc.server.active_requests"), 0)
-  }), 20_000)
+  }), 60_000)
 
 it.live(
   "handlers that compute and never wait keep a server from nothing for long, over sockets",
   () =>
     Effect.gen(function*() {
       let ran = 0
-      let answered = 0
       const compute = (grain: number) =>
         Effect.sync(() => {
           ran++
           for (const end = performance.now() + 5; performance.now() < end;);
           return grain
         })
-      const door = yield* open({ transport: overHttp(), handlers: { grind: compute } })
-      const flood = Array.from(
-        { length: 2000 },
-        (_, grain) => Effect.tap(door.ask("grind", grain, { timeout: 20_000 }), () => Effect.sync(() => answered++))
-      )
+      const door = yield* open({
+        transport: overHttp(),
+        limit: { queue: 200, patience: "1 minute" },
+        handlers: { grind: compute }
+      })
+      const flood = Array.from({ length: 2000 }, (_, grain) => door.ask("grind", grain, { timeout: 60_000 }))
       const flooding = yield* Effect.forkChild(Effect.all(flood, { concurrency: "unbounded" }), {
         startImmediately: true
       })
       assert.isUndefined(failureOf(yield* door.ask("health", undefined)))
-      assert.isBelow(ran, 200, "it was answered before the calls that had come before it")
+      const before = ran
       const replies = yield* Fiber.join(flooding)
       const failures = replies.flatMap((reply) => failureOf(reply) ?? [])
+      assert.isBelow(before, ran, "it was answered before the last of those that had come before it")
       assert.strictEqual(replies.length - failures.length, ran, "and what was refused never ran")
-      assert.isTrue(ran > 10 && ran < 1900)
+      assert.isTrue(ran >= 200 && ran < 1500)
       assert.isTrue(failures.every(({ status }) => status === "Overloaded"))
-      assert.strictEqual(answered, 2000)
     }),
   60_000
 )
