@@ -8,22 +8,34 @@ import type { Method, Outline, Service, Side } from "./outline.ts"
 
 /** The text of a `.proto` file, as `protoc` reads it. */
 export const print = (outline: Outline): string => {
-  const roots = outline.services.flatMap(({ methods }) =>
-    methods.flatMap((
-      { error, payload, success }
-    ) => [payload.root, success.root, ...error === undefined ? [] : [error]])
-  )
-  const messages = [...new Set(roots.flatMap((root) => root._tag === "Message" ? reachable(root.message) : []))]
-  const own = messages.filter(({ file }) => file === undefined)
-  const imports = importsOf(roots, messages)
+  const { enumerations, imports, messages } = contentsOf(outline)
   return [
     `syntax = "proto3";`,
     `package ${outline.package};`,
     ...imports.length === 0 ? [] : [imports.map((file) => `import "${file}";`).join("\n")],
     ...outline.services.map(printService),
     // What was bound to the same type twice is the same text.
-    ...new Set([...own.map(printMessage), ...enumerationsOf(own).map(printEnumeration)])
+    ...new Set([...messages.map(printMessage), ...enumerations.map(printEnumeration)])
   ].join("\n\n") + "\n"
+}
+
+/** What a file has beside its services: types of its own, and the files that have the others. */
+export interface Contents {
+  readonly messages: ReadonlyArray<Message>
+  readonly enumerations: ReadonlyArray<Enumeration>
+  readonly imports: ReadonlyArray<string>
+}
+
+/** All that the services of an outline take. */
+export const contentsOf = (outline: Outline): Contents => {
+  const roots = outline.services.flatMap(({ methods }) =>
+    methods.flatMap((
+      { error, payload, success }
+    ) => [payload.root, success.root, ...error === undefined ? [] : [error]])
+  )
+  const reached = [...new Set(roots.flatMap((root) => root._tag === "Message" ? reachable(root.message) : []))]
+  const messages = reached.filter(({ file }) => file === undefined)
+  return { messages, enumerations: enumerationsOf(messages), imports: importsOf(roots, reached) }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
