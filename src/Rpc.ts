@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as Contract from "./Contract.ts"
 import * as Priority from "./internal/rpc/priority.ts"
+import { provided } from "./internal/rpc/provided.ts"
 import type { Call } from "./Transport.ts"
 
 /** Calls contracts and answers them. */
@@ -94,6 +95,33 @@ export const layerServer: {
     const handlers = Effect.isEffect(build) ? yield* build : build
     yield* rpc.serve(contract, handlers)
   }))
+
+/** Handlers with one need less: the service that is made for each call, in exchange for what making it needs and fails with. */
+export type Provided<H, I, E, R> = {
+  readonly [K in keyof H]: H[K] extends (payload: infer P) => infer X ? (
+      payload: P
+    ) => X extends Stream.Stream<infer A, infer E0, infer R0> ? Stream.Stream<A, E0 | E, Exclude<R0, I> | R>
+      : X extends Effect.Effect<infer A, infer E0, infer R0> ? Effect.Effect<A, E0 | E, Exclude<R0, I> | R>
+      : never
+    : never
+}
+
+/**
+ * Gives handlers a service that is made for each call: who calls, a transaction.
+ *
+ * **Details**
+ *
+ * The service is made when the call has come, with `CurrentCall` at hand, and the handler is called only then: where making
+ * it fails, the call ends with that error and no handler runs. Every method must declare the error.
+ */
+export const provideServiceEffect = <M extends Contract.Methods, H extends Contract.Procedures<M, any>, I, S, E, R>(
+  contract: Contract.Definition<M>,
+  handlers: H,
+  service: Context.Key<I, S>,
+  make: Effect.Effect<S, E, R>
+): Provided<H, I, E, R> =>
+  // The cast gives back what the record of whatever methods had to forget.
+  provided(contract.methods, handlers, service, make) as Provided<H, I, E, R>
 
 /** The call being answered, for a handler that wants its metadata. */
 export const CurrentCall: Context.Reference<Call | undefined> = Context.Reference<Call | undefined>(

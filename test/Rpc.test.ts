@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Contract from "../src/Contract.ts"
 import { LocalRpcLive } from "../src/Layers/LocalRpc.ts"
@@ -74,6 +75,66 @@ describe("layerServer", () => {
       const error = yield* Effect.flip(Layer.build(both))
       assert.instanceOf(error, Rpc.ServeError)
       assert.include(error.message, "counter cannot be served")
+    }))
+})
+
+describe("provideServiceEffect", () => {
+  class Refused extends Schema.TaggedError<Refused>()("Refused", { why: Schema.String }) {}
+  class Diary extends Contract.Service<Diary>()("diary", {
+    sign: Contract.method({ success: Schema.String, error: Refused }),
+    read: Contract.method({ success: Contract.stream(Schema.String), error: Refused }),
+    dictate: Contract.method({ payload: Contract.stream(Schema.String), success: Schema.String, error: Refused })
+  }) {}
+  class Caller extends Context.Service<Caller, string>()("test/Caller") {}
+
+  /** A diary of who calls, and the handlers that were called. */
+  const diary = Effect.gen(function*() {
+    const called: Array<string> = []
+    const handlers = Rpc.provideServiceEffect(
+      Diary,
+      {
+        sign: () => {
+          called.push("sign")
+          return Effect.map(Caller, (caller) => `${caller} was here`)
+        },
+        read: () => {
+          called.push("read")
+          return Stream.fromEffect(Caller)
+        },
+        dictate: (words) => {
+          called.push("dictate")
+          return Effect.flatMap(Caller, (caller) => Stream.mkString(Stream.concat(Stream.make(caller), words)))
+        }
+      },
+      Caller,
+      Effect.flatMap(Rpc.CurrentCall, (call) => {
+        const name = call?.headers["x-caller"]
+        return name === undefined ? Effect.fail(new Refused({ why: "nobody" })) : Effect.succeed(name)
+      })
+    )
+    const server = Layer.merge(Rpc.layerServer(Diary, handlers), Rpc.layerClient(Diary))
+    const context = yield* Layer.build(Layer.provide(server, LocalRpcLive))
+    return { called, client: Context.get(context, Diary) }
+  })
+  const asAda = Rpc.withHeaders({ "x-caller": "ada" })
+
+  it.effect("makes the service anew for each call, of whatever kind", () =>
+    Effect.gen(function*() {
+      const { client } = yield* diary
+      assert.strictEqual(yield* asAda(client.sign()), "ada was here")
+      assert.strictEqual(yield* Rpc.withHeaders(client.sign(), { "x-caller": "bob" }), "bob was here")
+      assert.deepStrictEqual(yield* asAda(Stream.runCollect(client.read())), ["ada"])
+      assert.strictEqual(yield* asAda(client.dictate(Stream.make(" ", "speaks"))), "ada speaks")
+    }))
+
+  it.effect("calls no handler where the service cannot be made, and fails as making it does", () =>
+    Effect.gen(function*() {
+      const { called, client } = yield* diary
+      const refused = new Refused({ why: "nobody" })
+      assert.deepStrictEqual(yield* Effect.flip(client.sign()), refused)
+      assert.deepStrictEqual(yield* Effect.flip(Stream.runCollect(client.read())), refused)
+      assert.deepStrictEqual(yield* Effect.flip(client.dictate(Stream.make("psst"))), refused)
+      assert.deepStrictEqual(called, [])
     }))
 })
 

@@ -12,6 +12,8 @@ class OutOfStock extends Schema.TaggedError<OutOfStock>()("OutOfStock", { sku: S
 class Undeclared extends Schema.TaggedError<Undeclared>()("Undeclared", {}) {}
 class Prices extends Context.Service<Prices, { readonly of: (sku: string) => Effect.Effect<number> }>()("Prices") {}
 
+class Currency extends Context.Service<Currency, number>()("Currency") {}
+
 class Orders extends Contract.Service<Orders>()("orders", {
   ping: Contract.method({}),
   place: Contract.method({
@@ -135,6 +137,23 @@ const settled = place.pipe(
 equal<typeof settled>()<Effect.Effect<string, never, Orders>>()
 // @ts-expect-error there is no such reason
 place.pipe(Effect.catchReason("RpcError", "Overload", () => Effect.void))
+
+// A service that is made for each call is one need less, and making it is another.
+const perCall = Rpc.provideServiceEffect(
+  Orders,
+  {
+    ...handlers,
+    place: (order) => Effect.flatMap(Prices, (prices) => Effect.map(prices.of(order.sku), (price) => `${price}`)),
+    follow: (sku) => Stream.fromEffect(Effect.flatMap(Prices, (prices) => prices.of(sku)))
+  },
+  Prices,
+  Effect.map(Currency, (currency) => ({ of: () => Effect.succeed(currency) }))
+)
+const perCallServer = Rpc.layerServer(Orders, perCall)
+equal<Layer.Services<typeof perCallServer>>()<Rpc.Rpc | Currency>()
+const failing = Rpc.provideServiceEffect(Orders, handlers, Prices, Effect.fail(new Undeclared()))
+// @ts-expect-error making it fails with an error that no method declares
+Rpc.layerServer(Orders, failing)
 
 // Deadlines and metadata change nothing about a call's type.
 const bounded = place.pipe(Rpc.withTimeout("1 second"), Rpc.withHeaders({ "x-tenant": "acme" }))
