@@ -179,7 +179,7 @@ export class CannotListen extends Schema.TaggedError<CannotListen>("effect-micro
   }
 }
 
-/** The lane that the address names cannot carry such a call: a stream over plain HTTP/1.1, an unknown scheme. */
+/** The lane that the address names cannot carry such a call: a stream of messages over plain HTTP/1.1, an unknown scheme. */
 export class Unsupported extends Schema.TaggedError<Unsupported>("effect-micro/Transport/Unsupported")(
   "Unsupported",
   { ...at, problem: Schema.String }

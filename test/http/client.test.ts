@@ -282,12 +282,14 @@ describe("faults of the wire", () => {
       assert.strictEqual(connections.size, 1)
     }))
 
-  it.live("streams are Unsupported", () =>
+  it.live("streams of messages, or of replies in anything but JSON, are Unsupported", () =>
     Effect.gen(function*() {
       const { url } = yield* serve({ orders: echo })
       const client = yield* connect(url)
-      const stream = client.stream(call("A.B"), Stream.succeed(bytes("{}")))
-      assert.strictEqual(yield* reason(Stream.runDrain(stream)), "Unsupported")
+      const many = client.stream(call("A.B"), Stream.succeed(bytes("{}")))
+      assert.strictEqual(yield* reason(Stream.runDrain(many)), "Unsupported")
+      const text = client.stream(call("A.B", { contentType: "text/plain" }), bytes("{}"))
+      assert.strictEqual(yield* reason(Stream.runDrain(text)), "Unsupported")
     }))
 })
 

@@ -14,11 +14,11 @@ import * as Stream from "effect/Stream"
 import type { ClientHttp2Stream } from "node:http2"
 import { type Call, type Connection, failure, type Reply, type TransportError } from "../../Transport.ts"
 import * as Deadline from "../deadline.ts"
+import * as Inlet from "../inlet.ts"
 import * as Outlet from "../outlet.ts"
 import type { Entry } from "../wheel.ts"
 import * as Asking from "./asking.ts"
 import * as Framing from "./framing.ts"
-import * as Inlet from "./inlet.ts"
 import * as Wire from "./wire.ts"
 
 /** Unary calls: the first reply is the answer, and how the call ends where there is none. */

@@ -1,4 +1,4 @@
-/** One request on its way through undici, from dispatch to outcome. */
+/** One request on its way through undici, from dispatch to outcome: a reply, or how to read many of them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Dispatcher } from "undici"
@@ -7,6 +7,7 @@ import { ConnectionLost, failure, NotConnected, TransportError, Unsupported } fr
 import { expired } from "../deadline.ts"
 import { isRefusal } from "../tls/handshakes.ts"
 import type { Wheel } from "../wheel.ts"
+import * as Feed from "./feed.ts"
 import * as Outcome from "./outcome.ts"
 
 export interface Options {
@@ -22,29 +23,52 @@ export interface Sink {
   readonly settle: (exit: Exit.Exit<Reply, TransportError>) => void
   /** Called once, when the request takes no more room in the pool. */
   readonly leave: () => void
+  /** Called where the answer is no reply but a feed of them. The request may be settled at any time after. */
+  readonly feed?: ((resume: () => void) => Body) | undefined
+}
+
+/** Takes the body of an answer as it comes. */
+export interface Body {
+  /** Whether it may go on at once; if not, it does when it is resumed. */
+  readonly take: (chunk: Uint8Array) => boolean
+  readonly end: () => void
+}
+
+/** A request of a call. */
+export interface Request {
+  readonly path: string
+  readonly headers: Array<string>
+  readonly message: Uint8Array
 }
 
 /** Sends a request, and gives up at the deadline of its call. Returns how to withdraw it. */
 export const send = (
   pool: Dispatcher,
   call: Call,
-  headers: Array<string>,
-  message: Uint8Array,
+  { headers, message, path }: Request,
   { address, maxMessage, wheel }: Options,
-  { leave, settle }: Sink
+  { feed, leave, settle }: Sink
 ): Effect.Effect<void> => {
   const limit = call.timeout !== undefined && Number.isFinite(call.timeout) ? call.timeout : undefined
-  const attempt = new Attempt(call, address, maxMessage, (exit) => {
-    if (entry !== undefined) wheel.remove(entry)
-    settle(exit)
-  }, leave)
+  const attempt = new Attempt(
+    call,
+    address,
+    maxMessage,
+    (exit) => {
+      if (entry !== undefined) wheel.remove(entry)
+      settle(exit)
+    },
+    leave,
+    feed
+  )
   const entry = limit === undefined ? undefined : wheel.add(limit, () => {
     attempt.withdraw()
     settle(Exit.succeed(expired(call)))
   })
   const body = Buffer.from(message.buffer, message.byteOffset, message.length)
-  const timeout = limit === undefined ? patience : 0
-  pool.dispatch({ path: "/", method: "POST", headers, body, headersTimeout: timeout, bodyTimeout: timeout }, attempt)
+  const headersTimeout = limit === undefined ? patience : 0
+  const bodyTimeout = feed === undefined ? headersTimeout : silence
+  pool.dispatch({ path, method: "POST", headers, body, headersTimeout, bodyTimeout }, attempt)
   return Effect.sync(() => {
     if (entry !== undefined) wheel.remove(entry)
     attempt.withdraw()
@@ -55,6 +79,9 @@ export const send = (
 
 /** Milliseconds that a call without a deadline waits for its answer. */
 const patience = 300_000
+
+/** Milliseconds without a sign of life after which a feed is lost: three times what its server lets pass. */
+const silence = 45_000
 
 /**
  * Follows a request.
@@ -73,12 +100,14 @@ class Attempt implements Dispatcher.DispatchHandler {
   private headers: Outcome.Response["headers"] = {}
   private chunks: Array<Uint8Array> = []
   private size = 0
+  private body: Body | undefined = undefined
 
   private readonly call: Call
   private readonly address: string
   private readonly maxMessage: number
   private readonly settle: (exit: Exit.Exit<Reply, TransportError>) => void
   private readonly leave: () => void
+  private readonly feed: Sink["feed"]
 
   /** `settle` is called once with the outcome unless the attempt is withdrawn, `leave` once in any case. */
   constructor(
@@ -86,18 +115,21 @@ class Attempt implements Dispatcher.DispatchHandler {
     address: string,
     maxMessage: number,
     settle: (exit: Exit.Exit<Reply, TransportError>) => void,
-    leave: () => void
+    leave: () => void,
+    feed: Sink["feed"]
   ) {
     this.call = call
     this.address = address
     this.maxMessage = maxMessage
     this.settle = settle
     this.leave = leave
+    this.feed = feed
   }
 
   /** Gives up: drops the connection when the request is on it, so that the server interrupts the handler. */
   withdraw(): void {
     this.withdrawn = true
+    if (this.ended) return
     this.controller?.abort(aborted)
   }
 
@@ -114,19 +146,34 @@ class Attempt implements Dispatcher.DispatchHandler {
   ): void {
     this.code = code
     this.headers = headers
+    if (this.feed !== undefined && code === 200 && Outcome.isFeed(headers)) {
+      this.body = this.feed(() => controller.resume())
+      return
+    }
     const length = Number(headers["content-length"] ?? 0)
     if (length > this.maxMessage) this.refuse(controller, length)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (this.body !== undefined) {
+      if (!this.body.take(chunk)) controller.pause()
+      return
+    }
     this.size += chunk.length
     if (this.size > this.maxMessage) this.refuse(controller, this.size)
     else this.chunks.push(chunk)
   }
 
   onResponseEnd(): void {
+    if (this.body !== undefined) {
+      this.ended = true
+      this.leave()
+      return this.body.end()
+    }
     const body = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks, this.size)
-    this.end(Outcome.read(this.call, this.address, { code: this.code, headers: this.headers, body }))
+    // What is no feed is no reply either, be it in the content type of the call.
+    const call = this.feed === undefined ? this.call : { ...this.call, contentType: Feed.events.contentType }
+    this.end(Outcome.read(call, this.address, { code: this.code, headers: this.headers, body }))
   }
 
   onResponseError(_controller: unknown, cause: Error & { readonly code?: string }): void {

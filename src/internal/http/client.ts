@@ -1,5 +1,6 @@
 /**
- * The plain HTTP/1.1 lane, client side: one call is one request in the form of Go Micro, over a pool of connections.
+ * The plain HTTP/1.1 lane, client side: one call is one request, over a pool of connections. A call with one reply has the
+ * form of Go Micro; one with many has that of a path, and is answered by events.
  *
  * A connection carries one call at a time, because Go Micro's servers lose a request that is pipelined behind another.
  */
@@ -9,12 +10,13 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { buildConnector, Pool } from "undici"
-import type { Connection, Reply } from "../../Transport.ts"
+import type { Call, Connection, Reply } from "../../Transport.ts"
 import { failure, LimitExceeded, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
 import * as Idle from "../idle.ts"
 import type { Connect } from "../tls/secure.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Attempt from "./attempt.ts"
+import * as Following from "./following.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as Metadata from "./metadata.ts"
 
@@ -38,7 +40,8 @@ export interface Options {
 }
 
 /**
- * A connection to `http://host:port`, or under TLS to `https://host:port`: a pool, whose members are opened by the calls that need them.
+ * A connection to `http://host:port`, or under TLS to `https://host:port`: a pool, whose members are opened by the calls
+ * that need them.
  *
  * **Details**
  *
@@ -113,26 +116,33 @@ const make = (pool: Pool, address: string, options: Options): Line => {
   const leave = (): void => {
     open--
   }
-  const refusal = (size: number): Effect.Effect<Reply, TransportError> | undefined => {
-    if (ended) return Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
-    if (size > maxMessage) return exceeded(address, "A message", maxMessage, size)
+  const refusal = (message: number, metadata: number): Exit.Exit<Reply, TransportError> | undefined => {
+    if (ended) return Exit.fail(new TransportError({ reason: new NotConnected({ address }) }))
+    if (message > maxMessage) return exceeded(address, "A message", maxMessage, message)
+    if (metadata > maxHeaders) return exceeded(address, "Metadata", maxHeaders, metadata)
     if (open < maxCalls) return undefined
-    return Effect.succeed(failure("Overloaded", `${maxCalls} calls are under way to ${address}`))
+    return Exit.succeed(failure("Overloaded", `${maxCalls} calls are under way to ${address}`))
   }
-  const unary: Connection["unary"] = (call, message) =>
-    Effect.callback<Reply, TransportError>((settle) => {
-      const refused = refusal(message.length)
-      if (refused !== undefined) return settle(refused)
-      const headers = GoMicro.requestHeaders(call, total)
-      const size = Metadata.append(headers, call.headers)
-      if (size > maxHeaders) return settle(exceeded(address, "Metadata", maxHeaders, size))
-      open++
-      total++
-      return Attempt.send(pool, call, headers, message, attempts, { settle, leave })
-    })
+  const send = (call: Call, request: Attempt.Request, sink: Following.Sink): Effect.Effect<void> => {
+    const refused = refusal(request.message.length, Metadata.append(request.headers, call.headers))
+    if (refused !== undefined) {
+      sink.settle(refused)
+      return Effect.void
+    }
+    open++
+    total++
+    return Attempt.send(pool, call, request, attempts, { settle: sink.settle, feed: sink.feed, leave })
+  }
   return {
-    unary,
-    stream: () => Stream.fail(noStreams(address)),
+    unary: (call, message) =>
+      Effect.callback((settle) =>
+        send(call, { path: "/", headers: GoMicro.requestHeaders(call, total), message }, { settle })
+      ),
+    stream: (call, messages) => {
+      if (!(messages instanceof Uint8Array)) return unsupported(address, "a stream of messages")
+      if (!Following.isJson(call)) return unsupported(address, `a stream of replies in ${call.contentType}`)
+      return Following.replies(attempts, (sink) => send(call, Following.request(call, messages), sink))
+    },
     isOpen: () => !ended,
     closed: Deferred.await(closed),
     pending: () => open,
@@ -144,10 +154,10 @@ const make = (pool: Pool, address: string, options: Options): Line => {
   }
 }
 
-const noStreams = (address: string): TransportError => {
-  const problem = "a stream needs a multiplexed connection, to a micro:// address"
-  return new TransportError({ reason: new Unsupported({ address, problem }) })
+const unsupported = (address: string, what: string) => {
+  const problem = `${what} needs a multiplexed connection, to a micro:// address`
+  return Stream.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))
 }
 
-const exceeded = (address: string, limit: string, allowed: number, actual: number) =>
-  Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
+const exceeded = (address: string, limit: string, allowed: number, actual: number): Exit.Exit<never, TransportError> =>
+  Exit.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))

@@ -3,8 +3,11 @@
  *
  * Both are of JSON alone. The text of other formats may hold anything, and a line break in it would end the reply.
  */
-import type { Failure } from "../../Transport.ts"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { type Failure, failure } from "../../Transport.ts"
 import * as Accept from "../rpc/accept.ts"
+import { isStatus } from "./statusCodes.ts"
 
 /** What the replies of an answer look like. */
 export interface Feed {
@@ -56,7 +59,7 @@ export const wanted = (accept: string | undefined): Feed | undefined => {
 /** A failure in JSON: a declared error as its schema writes it, or a message for people. */
 export const toJson = ({ body, retryAfter, status }: Failure, isJson: boolean): string => {
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8")
-  if (status === "Error" && isJson) return `{"status":"Error","value":${onOneLine(text === "" ? "null" : text)}}`
+  if (status === "Error" && isJson) return `${declared}${onOneLine(text === "" ? "null" : text)}}`
   return JSON.stringify({
     status,
     message: status === "Error" ? "A declared error that has no form in JSON" : text,
@@ -64,7 +67,26 @@ export const toJson = ({ body, retryAfter, status }: Failure, isJson: boolean): 
   })
 }
 
+/** The failure that such JSON is of. What is none of ours is no more than a defect. */
+export const fromJson = (json: string): Failure => {
+  // The text as it came: to read and to write it again would change numbers that JavaScript has no room for.
+  if (json.startsWith(declared)) return failure("Error", json.slice(declared.length, -1))
+  const { message, retryAfter, status } = Option.getOrElse(decode(json), () => ({ status: "", message: json }) as Plain)
+  return failure(isStatus(status) && status !== "Error" ? status : "Defect", message, retryAfter)
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+const declared = "{\"status\":\"Error\",\"value\":"
+
+const Plain = Schema.Struct({
+  status: Schema.String,
+  message: Schema.String,
+  retryAfter: Schema.optionalKey(Schema.Number)
+})
+type Plain = typeof Plain.Type
+
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Plain))
 
 const named = /ndjson|event-stream/i
 

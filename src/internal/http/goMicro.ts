@@ -48,8 +48,13 @@ export const requestHeaders = (call: Call, id: number): Array<string> => {
     "Micro-Service",
     service
   ]
-  if (call.timeout !== undefined && Number.isFinite(call.timeout)) list.push("Timeout", nanoseconds(call.timeout))
+  appendTimeout(list, call)
   return list
+}
+
+/** Appends the deadline of a call to its headers, if it has one. */
+export const appendTimeout = (list: Array<string>, { timeout }: Call): void => {
+  if (timeout !== undefined && Number.isFinite(timeout)) list.push("Timeout", nanoseconds(timeout))
 }
 
 /** The milliseconds of a `Timeout` header. Like Go, it overlooks one that is not a number. */

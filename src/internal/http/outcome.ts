@@ -1,7 +1,10 @@
 /** What the response to a call means: a reply, or nothing that can be relied upon. */
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Call, Failure, Reply } from "../../Transport.ts"
 import { ConnectionLost, failure, TransportError } from "../../Transport.ts"
+import * as Feed from "./feed.ts"
 import * as GoMicro from "./goMicro.ts"
 import { fromHttp, isStatus, retryAfterHeader, statusHeader } from "./statusCodes.ts"
 
@@ -34,6 +37,10 @@ export const read = (call: Call, address: string, response: Response): Exit.Exit
   return Exit.succeed(body)
 }
 
+/** Whether an answer is a feed of events. */
+export const isFeed = (headers: Response["headers"]): boolean =>
+  essence(first(headers["content-type"]) ?? "") === Feed.events.contentType
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 const ownStatus = statusHeader.toLowerCase()
@@ -41,8 +48,21 @@ const ownRetryAfter = retryAfterHeader.toLowerCase()
 
 const ours = (status: Failure["status"], { body, headers }: Response): Failure => {
   const retryAfter = first(headers[ownRetryAfter])
-  return failure(status, body, retryAfter === undefined ? undefined : milliseconds(retryAfter, 1))
+  const again = retryAfter === undefined ? undefined : milliseconds(retryAfter, 1)
+  const isExplained = status !== "Error" && essence(first(headers["content-type"]) ?? "") === "application/json"
+  return failure(status, isExplained ? explanation(body) : body, again)
 }
+
+/** The message in the answer to a request in the form of a path. */
+const explanation = (body: Uint8Array): Uint8Array | string =>
+  Option.match(decodeExplanation(Buffer.from(body).toString("utf8")), {
+    onNone: () => body,
+    onSome: ({ error }) => error.message
+  })
+
+const decodeExplanation = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ message: Schema.String }) }))
+)
 
 const foreign = (address: string, { body, code, headers }: Response): Exit.Exit<Reply, TransportError> => {
   const status = fromHttp(code)

@@ -21,6 +21,10 @@ export const parse = (url: string): Parsed => {
   return service === undefined || method === undefined ? "Malformed" : { service, method }
 }
 
+/** The path of a target. */
+export const format = ({ method, service }: Target): string =>
+  `/${encodeURIComponent(service.toWellFormed())}/${encodeURIComponent(method.toWellFormed())}`
+
 /** The message in a request line, `?payload=` with JSON in it; none is the empty message. Of several the first counts. */
 export const payload = (url: string): Uint8Array => {
   const query = url.indexOf("?")

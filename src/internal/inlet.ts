@@ -1,7 +1,7 @@
 /**
- * What a stream of HTTP/2 brings, read as fast as it is pulled.
+ * What a stream of Node brings, read as fast as it is pulled.
  *
- * At most one read waits here. Behind it waits what the window of the stream has room for, and then the other side.
+ * At most one read waits here. Behind it waits what the stream has room for, and then the other side.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,10 @@ export interface Inlet<A, E> {
   readonly end: (exit: Exit.Exit<never, E | Cause.Done>, last?: A) => void
 }
 
-/** An inlet, which cuts what is read into elements. `asked` is called once, when it is pulled for the first time. */
+/**
+ * An inlet, which cuts what is read into elements. `asked` is called once, when it is pulled for the first time. To end it
+ * while cutting ends it behind the elements of that read.
+ */
 export const make = <A, E>(
   stream: Readable,
   cut: (read: Buffer) => ReadonlyArray<A>,
@@ -26,6 +29,7 @@ export const make = <A, E>(
   let waiting: Array<A> = []
   let ended: Exit.Exit<never, E | Cause.Done> | undefined
   let pulled = false
+  let cutting = false
   let taker: ((effect: Effect.Effect<Chunk<A>, E | Cause.Done>) => void) | undefined
 
   const take = (): Exit.Exit<Chunk<A>, E | Cause.Done> => {
@@ -35,14 +39,17 @@ export const make = <A, E>(
     return Exit.succeed(chunk as unknown as Chunk<A>)
   }
   const settle = () => {
-    if (taker === undefined || (waiting.length === 0 && ended === undefined)) return
+    if (cutting || taker === undefined || (waiting.length === 0 && ended === undefined)) return
     const resume = taker
     taker = undefined
     resume(take())
   }
   stream.pause()
   stream.on("data", (read: Buffer) => {
-    for (const element of cut(read)) waiting.push(element)
+    cutting = true
+    const elements = cut(read)
+    cutting = false
+    for (const element of elements) waiting.push(element)
     settle()
     if (taker === undefined) stream.pause()
   })
