@@ -172,11 +172,13 @@ describe("the limits of HttpTransport", () => {
       assert.deepStrictEqual(yield* bothWays(connection, new Uint8Array(1000)), Array(3).fill("1000 bytes"))
     }))
 
-  it.live("refuse a large message where only the server minds", () =>
+  it.live("keep a client from sending what only the server minds", () =>
     Effect.gen(function*() {
       const connection = yield* pair(Exchanges.echo, { server: { maxMessage: 1000 } })
       for (const size of [1001, 20_000, 2_000_000]) {
-        for (const outcome of yield* bothWays(connection, new Uint8Array(size))) assert.match(outcome, /^Malformed: /)
+        for (const outcome of yield* bothWays(connection, new Uint8Array(size))) {
+          assert.strictEqual(outcome, "LimitExceeded")
+        }
       }
       assert.deepStrictEqual(yield* bothWays(connection, new Uint8Array(1000)), Array(3).fill("1000 bytes"))
     }))
@@ -208,13 +210,8 @@ describe("the limits of HttpTransport", () => {
       assert.strictEqual(reason.reason._tag, "LimitExceeded")
       yield* alive(minding)
       const strict = yield* pair(Exchanges.echo, { server: { maxHeaders: 1000 } })
-      for (
-        const reply of [
-          yield* strict.unary(call("echo", { headers }), bytes("")),
-          ...(yield* Stream.runCollect(strict.stream(call("echo", { headers }), bytes("")))),
-          ...(yield* Stream.runCollect(strict.stream(call("echo", { headers }), Stream.succeed(bytes("")))))
-        ]
-      ) assert.match(shown(reply), /^Malformed: /)
+      const refused = yield* Effect.flip(strict.unary(call("echo", { headers }), bytes("")))
+      assert.strictEqual(refused.reason._tag, "LimitExceeded")
       yield* alive(strict)
       const wide = yield* pair(Exchanges.echo, { server: { maxHeaders: 1_000_000 }, client: { maxHeaders: 1_000_000 } })
       yield* wide.unary(call("echo", { headers: { long: "x".repeat(500_000) } }), bytes(""))

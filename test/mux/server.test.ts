@@ -8,12 +8,13 @@ import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Answering from "../../src/internal/answering.ts"
 import { Flag, Type, window } from "../../src/internal/mux/frames.ts"
+import * as Hello from "../../src/internal/mux/hello.ts"
 import * as Server from "../../src/internal/mux/server.ts"
 import * as Wheel from "../../src/internal/wheel.ts"
 import * as HttpTransport from "../../src/Layers/HttpTransport.ts"
 import type { Exchange } from "../../src/Transport.ts"
 import * as Exchanges from "../suites/exchanges.ts"
-import { dial, frame, u32 } from "./wire.ts"
+import { dial, frame, hello, u32 } from "./wire.ts"
 
 const route = (id = 0, names: unknown = ["orders", "echo", "text/plain"]) =>
   frame(Type.Route, 0, id, JSON.stringify(names))
@@ -179,15 +180,17 @@ describe("the listening end of a multiplexed connection", () => {
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => client.destroy())
       )
+      client.write(hello())
       client.write(Buffer.concat(Array.from({ length: count }, () => ping)))
       const waiting = yield* Deferred.await(paused)
       // What one read brings is answered before it is looked at.
       assert.isAtMost(waiting, 4 * maxMessage + 128 * 1024)
       let received = 0
+      const greeting = frame(Type.Hello, 0, 0, Hello.encode({ message: maxMessage, headers: 1000, calls: 10 })).length
       yield* Effect.callback<void>((resume) => {
         client.on("data", (chunk) => {
           received += chunk.length
-          if (received === count * ping.length) resume(Effect.void)
+          if (received === greeting + count * ping.length) resume(Effect.void)
         })
       })
     }))

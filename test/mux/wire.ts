@@ -34,6 +34,9 @@ export const u32 = (value: number): Buffer => {
   return bytes
 }
 
+/** What each end says first. */
+export const hello = (limits: object = {}): Buffer => frame(Type.Hello, 0, 0, JSON.stringify(limits))
+
 /** One end of a connection that speaks frames. */
 export interface Peer {
   readonly socket: Net.Socket
@@ -52,16 +55,20 @@ export const dial = (port: number): Effect.Effect<Peer, never, Scope.Scope> =>
       (socket) => Effect.sync(() => socket.destroy())
     )
     socket.write("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: effect-micro/1\r\n\r\n")
-    yield* Effect.callback<void>((resume) => void socket.once("data", () => resume(Effect.void)))
-    return yield* peer(socket)
+    const answer = yield* Effect.callback<Buffer>((resume) => {
+      socket.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk)))
+    })
+    socket.write(hello())
+    return yield* peer(socket, answer.subarray(answer.indexOf("\r\n\r\n") + 4))
   })
 
 /** A raw server: upgrades whoever comes, and gives each connection to `accept`. Returns its address. */
-export const listen = (accept: (peer: Peer) => void): Effect.Effect<string, never, Scope.Scope> =>
+export const listen = (accept: (peer: Peer) => void, limits?: object): Effect.Effect<string, never, Scope.Scope> =>
   silentServer((socket) => {
     socket.once("data", () => {
       socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: effect-micro/1\r\n\r\n")
-      accept(Effect.runSync(peer(socket)))
+      socket.write(hello(limits))
+      accept(Effect.runSync(peer(socket, Buffer.alloc(0))))
     })
   })
 
@@ -112,25 +119,27 @@ const server = (accept: (socket: Net.Socket) => void): Effect.Effect<Opened, nev
     return { port: (server.address() as Net.AddressInfo).port, sockets }
   })
 
-const peer = (socket: Net.Socket): Effect.Effect<Peer> =>
+/** `head` is what was read beyond the handshake. The other end's hello is not among the frames. */
+const peer = (socket: Net.Socket, head: Buffer): Effect.Effect<Peer> =>
   Effect.map(Queue.unbounded<Frame>(), (frames) => {
     let received = Buffer.alloc(0)
-    socket.on("error", () => undefined)
-    socket.on("data", (chunk: Buffer) => {
+    const hear = (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
       while (received.length >= 4 && received.length >= 4 + received.readUInt32BE(0)) {
         const end = 4 + received.readUInt32BE(0)
         // Whoever reads parts lets more of them come.
         if (received.readUInt8(4) === Type.Part) socket.write(frame(Type.Credit, Flag.Parts, 0, u32(end - 10)))
-        Queue.offerUnsafe(frames, {
-          type: received.readUInt8(4),
-          flags: received.readUInt8(5),
-          id: received.readUInt32BE(6),
-          body: Buffer.from(received.subarray(10, end))
-        })
+        const type = received.readUInt8(4)
+        const body = Buffer.from(received.subarray(10, end))
+        if (type !== Type.Hello) {
+          Queue.offerUnsafe(frames, { type, flags: received.readUInt8(5), id: received.readUInt32BE(6), body })
+        }
         received = received.subarray(end)
       }
-    })
+    }
+    socket.on("error", () => undefined)
+    socket.on("data", hear)
+    hear(head)
     return {
       socket,
       send: (...frames) => void socket.write(Buffer.concat(frames)),

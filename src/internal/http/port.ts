@@ -78,7 +78,6 @@ export const open = Effect.fnUntraced(function*(
   }
   const accept = (socket: Socket, agreed?: string) => {
     if (agreed !== protocol) return tell(socket, upgrade, intake.take, grpc.take)
-    socket.write(Handshake.greeting)
     frames(socket, Buffer.alloc(0))
   }
   const server = options.secure === undefined

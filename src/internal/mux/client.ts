@@ -11,7 +11,8 @@ import type { Socket } from "node:net"
 import { type Connection, ConnectionLost, failure, TransportError } from "../../Transport.ts"
 import type { Use } from "../idle.ts"
 import * as Flow from "./flow.ts"
-import { Flag, headSize, maxPing, readFailure, readU32, Type } from "./frames.ts"
+import { Flag, headSize, maxHello, maxPing, optional, readFailure, readU32, Type } from "./frames.ts"
+import * as Hello from "./hello.ts"
 import * as Reader from "./reader.ts"
 import * as Streaming from "./streaming.ts"
 import * as Unary from "./unary.ts"
@@ -24,14 +25,24 @@ export interface Client extends Connection, Use {
   readonly close: Effect.Effect<void>
 }
 
-/** A connection over a socket whose handshake is done. `head` is what was read beyond it. */
-export const make = (socket: Socket, head: Buffer, options: Options): Client => {
+/**
+ * Makes a connection over a socket whose handshake is done; `head` is what was read beyond it. It settles once, when the
+ * server has said its hello.
+ */
+export const make = (
+  socket: Socket,
+  head: Buffer,
+  options: Options,
+  settle: (outcome: Client | Error) => void
+): void => {
   const wire = Wire.make(socket, options)
   const closed = Deferred.makeUnsafe<void>()
   let problem: Error | undefined
+  let greeted = false
 
   const end = (cause: Error | undefined) => {
     wire.leaving = true
+    if (!greeted) settle(cause ?? new Error("it closed the connection before it had said hello"))
     wire.slots.lose(lost(options.address, cause))
     Deferred.doneUnsafe(closed, Exit.void)
   }
@@ -39,7 +50,19 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
     problem = new Error(`${text}: this is not ${options.address}`)
     socket.destroy()
   }
-  const { drop, read } = Reader.make(headSize - 4 + options.maxMessage, frames(wire, garbage, (id) => drop(id)))
+  const told = frames(wire, garbage, (id) => drop(id))
+  const maxFrame = headSize - 4 + Math.max(options.maxMessage, maxHello)
+  const { drop, read } = Reader.make(maxFrame, {
+    ...told,
+    frame: (type, flags, id, bytes, start, end) => {
+      if (greeted) return told.frame(type, flags, id, bytes, start, end)
+      const limits = type === Type.Hello ? Hello.decode(bytes, start, end) : undefined
+      if (limits === undefined) return garbage("No hello")
+      greeted = true
+      wire.limits = Hello.both(wire.limits, limits)
+      settle(client)
+    }
+  })
   socket.on("data", wire.vigil.heard)
   socket.on("data", read)
   socket.on("error", (error) => {
@@ -47,13 +70,12 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
   })
   socket.on("end", () => socket.destroy())
   socket.on("close", () => end(problem))
-  if (head.length > 0) read(head)
   const close = Effect.sync(() => {
     end(undefined)
     // At once: a server that does not read would keep what waits for it, and the socket, for ever.
     socket.destroy()
   })
-  return {
+  const client: Client = {
     unary: Unary.make(wire),
     stream: Streaming.make(wire),
     isOpen: () => !wire.leaving && socket.writable,
@@ -62,6 +84,7 @@ export const make = (socket: Socket, head: Buffer, options: Options): Client => 
     total: wire.slots.total,
     close
   }
+  if (head.length > 0) read(head)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -87,8 +110,20 @@ const frames = (
   /** A message that nobody takes. */
   const skip = (size: number) =>
     inflow.take(Flow.cost(size)) ? inflow.give(Flow.cost(size)) : garbage("No credit was left")
+  const oversized: Reader.Frames["oversized"] = (type, flags, id, size, inParts) => {
+    const problem = failure("Malformed", `A reply of ${size} bytes is over the limit of ${options.maxMessage}`)
+    // One in parts has not ended its call before the last part has come, or the server has heard of our leave.
+    if (isLast(type, flags) && !inParts) return release(id)?.end(problem)
+    if (type !== Type.Message && type !== Type.Failure) return garbage(`A frame of the type ${type} and ${size} bytes`)
+    if (!isLast(type, flags)) skip(size)
+    const slot = slots.get(id)
+    if (slot === undefined) return
+    Wire.abandon(wire, id, slot)
+    slot.end(problem)
+  }
   return {
     frame: (type, flags, id, bytes, start, end) => {
+      if (end - start > options.maxMessage) return oversized(type, flags, id, end - start, false)
       switch (type) {
         case Type.Message: {
           if ((flags & Flag.Last) !== 0) return release(id)?.end(bytes.subarray(start, end))
@@ -119,22 +154,10 @@ const frames = (
         case Type.Lost:
           return release(id)?.lost(lost(options.address, new Error("the handler was stopped")))
         default:
-          return garbage(`A frame of the unknown type ${type}`)
+          return type >= optional ? undefined : garbage(`A frame of the unknown type ${type}`)
       }
     },
-    oversized: (type, flags, id, size, inParts) => {
-      const problem = failure("Malformed", `A reply of ${size} bytes is over the limit of ${options.maxMessage}`)
-      // One in parts has not ended its call before the last part has come, or the server has heard of our leave.
-      if (isLast(type, flags) && !inParts) return release(id)?.end(problem)
-      if (type !== Type.Message && type !== Type.Failure) {
-        return garbage(`A frame of the type ${type} and ${size} bytes`)
-      }
-      if (!isLast(type, flags)) skip(size)
-      const slot = slots.get(id)
-      if (slot === undefined) return
-      Wire.abandon(wire, id, slot)
-      slot.end(problem)
-    },
+    oversized,
     skipped: (type, flags, id) => {
       if (isLast(type, flags)) release(id)
     },

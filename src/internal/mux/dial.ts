@@ -48,7 +48,10 @@ const open = (url: URL, options: Options): Effect.Effect<Client.Client, Transpor
     const port = Number(url.port)
     const fail = (cause: Error) => resume(Effect.fail(notConnected(url, cause)))
     const ready = (socket: Net.Socket, rest: Buffer) =>
-      resume(Effect.succeed(Client.make(socket, rest, { ...options, address: url.href })))
+      Client.make(socket, rest, { ...options, address: url.href }, (outcome) => {
+        if (outcome instanceof Error) fail(outcome)
+        else resume(Effect.succeed(outcome))
+      })
     if (options.secure === undefined) {
       const socket = Net.connect({ host, port, noDelay: true, keepAlive: true })
       upgrade(socket, url.host, ready, fail)
@@ -83,7 +86,7 @@ const upgrade = (socket: Net.Socket, host: string, ready: Ready, fail: (cause: E
   )
 }
 
-/** Waits for the server's greeting. */
+/** Waits for the first bytes of the server. */
 const greet = (socket: Net.Socket, ready: Ready, fail: (cause: Error) => void): void => {
   const done = hear(
     socket,

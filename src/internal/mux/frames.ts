@@ -24,6 +24,7 @@
  * | Lost    | server | nothing: the handler was stopped before it had replied; it may have done its work         |
  * | Split   | both   | type u8, flags u8, u32: so long is the own part of a frame that follows in parts; its start |
  * | Part    | both   | more of what was split                                                                     |
+ * | Hello   | both   | JSON of what the side takes; the first frame                                               |
  */
 import { type Failure, failure, type Status } from "../../Transport.ts"
 
@@ -46,8 +47,12 @@ export const Type = {
   GoAway: 10,
   Lost: 11,
   Split: 12,
-  Part: 13
+  Part: 13,
+  Hello: 14
 } as const
+
+/** From this type on, frames are skipped by who does not know them. */
+export const optional = 128
 
 export const Flag = {
   /** Of `Open` and `Message`: what the frame carries is the only, or the last, message. */
@@ -100,8 +105,9 @@ export const splitSize = 6
 /** Most routes of a connection. */
 export const maxRoutes = 4096
 
-/** Most bytes of a route, of headers, and of a ping. */
+/** Most bytes of a route, of a hello, and of a ping. */
 export const maxRoute = 4096
+export const maxHello = 4096
 export const maxPing = 64
 
 /** Milliseconds of silence after which the kernel asks whether the other host is still there. */

@@ -10,7 +10,7 @@
  *
  * It is so little HTTP that a fleet which speaks frames alone need not load a library for the rest.
  */
-import { headSize, protocol, Type } from "./frames.ts"
+import { protocol } from "./frames.ts"
 
 /** What a client sends. */
 export const request = (host: string): string =>
@@ -18,14 +18,6 @@ export const request = (host: string): string =>
 
 /** What a server answers. */
 export const accepted = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
-
-/**
- * What a server says first under TLS, where ALPN has taken the place of the upgrade: an empty `Pong`.
- *
- * In TLS 1.3 a client has made its handshake before the server looks at its certificate. It says nothing before it hears
- * this: who is sent away would lose the reason along with what it wrote.
- */
-export const greeting: Uint8Array = Uint8Array.of(0, 0, 0, headSize - 4, Type.Pong, 0, 0, 0, 0, 0)
 
 /** Most bytes of the head of a request or an answer. */
 const maxHead = 8 * 1024

@@ -9,8 +9,11 @@ import { maxSplits, partSize, partsWindow } from "./frames.ts"
 import type { Gate } from "./gate.ts"
 
 export interface Parts {
-  /** Sends a frame in parts: first what `begin` writes, then the body. `sent` is told when the last part has gone. */
-  readonly send: (type: number, id: number, body: Uint8Array, begin: () => void, sent?: () => void) => void
+  /**
+   * Sends a frame in parts: first what `begin` writes, then the body. False where the last part has not gone yet; `sent` is
+   * told when it has.
+   */
+  readonly send: (type: number, id: number, body: Uint8Array, begin: () => void, sent?: () => void) => boolean
   /** Whether a message of the call is on its way. */
   readonly has: (id: number) => boolean
   /** Forgets what has not gone of a call's message. Returns the type of a frame of which nothing has gone. */
@@ -27,7 +30,7 @@ interface Message {
   readonly id: number
   readonly body: Uint8Array
   readonly begin: () => void
-  readonly sent: (() => void) | undefined
+  sent: (() => void) | undefined
   admitted: boolean
   at: number
 }
@@ -78,10 +81,12 @@ export const make = (socket: Socket, gate: Gate, write: (id: number, part: Uint8
   }
   return {
     send: (type, id, body, begin, sent) => {
-      const message: Message = { type, id, body, begin, sent, admitted: false, at: 0 }
+      const message: Message = { type, id, body, begin, sent: undefined, admitted: false, at: 0 }
       messages.set(id, message)
       unsent += body.length
       if (admitted < maxSplits) admit(message)
+      message.sent = sent
+      return !messages.has(id)
     },
     has: (id) => messages.has(id),
     drop: (id) => {

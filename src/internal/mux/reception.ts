@@ -3,12 +3,13 @@
  */
 import type * as Context from "effect/Context"
 import type { Socket } from "node:net"
-import type { Exchange, Failure, Reply } from "../../Transport.ts"
+import { type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Flow from "./flow.ts"
 import { Flag, Type } from "./frames.ts"
 import * as Gate from "./gate.ts"
+import * as Hello from "./hello.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type * as Outlet from "./outlet.ts"
 import * as Vigil from "./vigil.ts"
@@ -51,6 +52,8 @@ export interface Reception {
   readonly enter: (id: number, running: Running) => void
   readonly leave: (id: number) => void
   readonly vigil: Vigil.Vigil
+  /** Bytes of a reply that the client takes. */
+  maxReply: number
 }
 
 /** `drop` forgets what has come of a call's message in parts. */
@@ -58,6 +61,8 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
   const gate = Gate.make(socket)
   const writer = Writer.make(socket, gate)
   const calls = new Map<number, Running>()
+  const { maxCalls, maxHeaders, maxMessage } = options
+  writer.bytes(Type.Hello, 0, 0, Hello.encode({ message: maxMessage, headers: maxHeaders, calls: maxCalls }))
   const vigil = Vigil.make(socket, writer, options.wheel, () => calls.size > 0)
   return {
     socket,
@@ -75,7 +80,8 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
       calls.delete(id)
       drop(id)
     },
-    vigil
+    vigil,
+    maxReply: Infinity
   }
 }
 
@@ -86,12 +92,18 @@ export const end = (reception: Reception, id: number, reply: Reply | undefined):
   leave(id)
   if (socket.destroyed) return
   if (reply === undefined) writer.drop(id)
-  if (reply instanceof Uint8Array) writer.bytes(Type.Message, Flag.Last, id, reply)
-  else if (reply !== undefined) writer.failure(id, reply)
+  if (reply instanceof Uint8Array) {
+    if (reply.length <= reception.maxReply) writer.bytes(Type.Message, Flag.Last, id, reply)
+    else writer.failure(id, tooLong(reception, reply))
+  } else if (reply !== undefined) writer.failure(id, reply)
   else if (running?.cancelled === true) writer.frame(Type.End, 0, id)
   else writer.frame(Type.Lost, 0, id)
   ease(reception)
 }
+
+/** The failure in place of a reply that the client would only throw away. */
+export const tooLong = ({ maxReply }: Reception, { length }: Uint8Array): Failure =>
+  failure("Malformed", `A reply of ${length} bytes is over the client's limit of ${maxReply}`)
 
 /** Ends a stream that has sent all its replies. */
 export const complete = ({ leave, socket, writer }: Reception, id: number): void => {

@@ -11,12 +11,11 @@ export interface Routes {
   /** The number of a call's route. Tells the server of it first, if it is new. */
   readonly number: (call: Call) => number
   /** Why the head of a call cannot be sent, if it cannot. */
-  readonly refusal: (call: Call, options: Options) => Effect.Effect<never, TransportError> | undefined
-}
-
-interface Options {
-  readonly address: string
-  readonly maxHeaders: number
+  readonly refusal: (
+    call: Call,
+    address: string,
+    maxHeaders: number
+  ) => Effect.Effect<never, TransportError> | undefined
 }
 
 export const make = (writer: Writer): Routes => {
@@ -32,13 +31,13 @@ export const make = (writer: Writer): Routes => {
       writer.bytes(Type.Route, 0, route, encode(call))
       return route
     },
-    refusal: (call, options) => {
+    refusal: (call, address, maxHeaders) => {
       if (services.get(call.service)?.get(call.method)?.has(call.contentType) !== true) {
         const size = encode(call).length
-        if (size > maxRoute) return exceeded(options, "The name of a method", maxRoute, size)
-        if (count >= maxRoutes) return exceeded(options, "The number of methods", maxRoutes, count + 1)
+        if (size > maxRoute) return exceeded(address, "The name of a method", maxRoute, size)
+        if (count >= maxRoutes) return exceeded(address, "The number of methods", maxRoutes, count + 1)
       }
-      return oversized(call, options)
+      return oversized(call, address, maxHeaders)
     }
   }
 }
@@ -51,16 +50,16 @@ export const headers = (call: Call): Uint8Array | undefined => {
 
 const encode = ({ contentType, method, service }: Call) => Buffer.from(JSON.stringify([service, method, contentType]))
 
-const exceeded = ({ address }: Options, limit: string, allowed: number, actual: number) =>
+const exceeded = (address: string, limit: string, allowed: number, actual: number) =>
   Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
 
-const oversized = (call: Call, options: Options) => {
+const oversized = (call: Call, address: string, maxHeaders: number) => {
   let size = 0
   for (const name in call.headers) size += name.length + call.headers[name].length + 6
   // Twelve bytes of JSON at most for each character of a string, and no need to count them as a rule.
-  if (size * 12 <= options.maxHeaders) return undefined
+  if (size * 12 <= maxHeaders) return undefined
   const actual = headers(call)!.length
-  return actual <= options.maxHeaders ? undefined : exceeded(options, "The headers", options.maxHeaders, actual)
+  return actual <= maxHeaders ? undefined : exceeded(address, "The headers", maxHeaders, actual)
 }
 
 const within = <K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> => {

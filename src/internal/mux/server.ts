@@ -7,8 +7,9 @@
 import type { Socket } from "node:net"
 import { type Call, type Exchange, failure } from "../../Transport.ts"
 import * as Flow from "./flow.ts"
-import { Flag, maxPing, readU32, silence, Type } from "./frames.ts"
+import { Flag, maxHello, maxPing, optional, readU32, silence, Type } from "./frames.ts"
 import * as Heads from "./heads.ts"
+import * as Hello from "./hello.ts"
 import * as Mailbox from "./mailbox.ts"
 import * as Reader from "./reader.ts"
 import * as Reception from "./reception.ts"
@@ -27,7 +28,7 @@ export interface Server {
 export const make = (socket: Socket, head: Buffer, options: Options): Server => {
   const reception = Reception.make(socket, options, (id) => drop(id))
   const { calls, writer } = reception
-  const maxFrame = options.maxMessage + options.maxHeaders + 64
+  const maxFrame = Math.max(options.maxMessage + options.maxHeaders + 64, maxHello)
   const { drop, read } = Reader.make(maxFrame, frames(reception, (id) => drop(id)))
   socket.setKeepAlive(true, silence)
   socket.on("data", reception.vigil.heard)
@@ -53,6 +54,7 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
   const routes: Heads.Routes = new Map()
   const touched: Array<Reception.Inbox> = []
   const garbage = () => void socket.destroy()
+  let greeted = false
 
   const open = (flags: number, id: number, bytes: Buffer, start: number, end: number) => {
     const head = Heads.read(flags, bytes, start, end, routes, options.maxHeaders)
@@ -107,8 +109,15 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
     skip(size)
     running?.refuse?.(problem)
   }
+  const greet = (type: number, bytes: Buffer, start: number, end: number) => {
+    const limits = type === Type.Hello ? Hello.decode(bytes, start, end) : undefined
+    if (limits === undefined) return garbage()
+    greeted = true
+    reception.maxReply = limits.message
+  }
   return {
     frame: (type, flags, id, bytes, start, end) => {
+      if (!greeted) return greet(type, bytes, start, end)
       switch (type) {
         case Type.Open:
           return open(flags, id, bytes, start, end)
@@ -131,7 +140,7 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
         case Type.Pong:
           return
         default:
-          return garbage()
+          return type >= optional ? undefined : garbage()
       }
     },
     oversized,

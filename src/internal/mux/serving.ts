@@ -47,8 +47,9 @@ export const start = (
   const expiry = Deadline.watch(options.wheel, call, refuse)
   const write = (value: Reply, sent: () => void) => {
     if (failed !== undefined || ended) return true
-    if (value instanceof Uint8Array) return writer.bytes(Type.Message, 0, id, value, sent)
-    failed = value
+    if (!(value instanceof Uint8Array)) failed = value
+    else if (value.length <= reception.maxReply) return writer.bytes(Type.Message, 0, id, value, sent)
+    else refuse(Reception.tooLong(reception, value))
     return true
   }
   const messages = message ?? Stream.fromPull(Effect.succeed(inbox!.pull))
@@ -59,6 +60,8 @@ export const start = (
   const interrupt = () => fiber?.interruptUnsafe()
   reception.enter(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })
   fiber = Effect.runForkWith(options.context)(replies)
+  // Its first steps may have brought what ends the call.
+  if (ended) fiber.interruptUnsafe()
   fiber.addObserver((exit) => {
     inbox?.drop()
     finish(() => {

@@ -37,7 +37,7 @@ export interface Slots {
 }
 
 /** At most so many numbers. */
-export const make = (most: number): Slots => {
+export const make = (most: () => number): Slots => {
   const slots: Array<Slot | undefined> = []
   const free: Array<number> = []
   let total = 0
@@ -51,7 +51,7 @@ export const make = (most: number): Slots => {
   }
   return {
     take: (slot) => {
-      const id = free.pop() ?? (slots.length < most ? slots.length : undefined)
+      const id = free.pop() ?? (slots.length < most() ? slots.length : undefined)
       if (id !== undefined) slots[id] = slot
       total++
       return id

@@ -94,15 +94,15 @@ const makeInbox = (inflow: Flow.Inflow, credit: (bytes: number) => void): Inbox 
   })
 
 const makePump = (
-  { gate, options, outflow, socket, writer }: Wire.Wire,
+  { gate, limits, options, outflow, socket, writer }: Wire.Wire,
   messages: Stream.Stream<Uint8Array>,
   context: Context.Context<never>,
   failed: Pump.Options["failed"]
 ): Pump.Pump => {
-  const { address, maxMessage } = options
+  const { address } = options
   return Pump.make(messages, {
     address,
-    maxMessage,
+    maxMessage: limits.message,
     writer,
     outlet: Outlet.make(socket, gate, outflow, 0),
     context,

@@ -8,6 +8,7 @@ import type { Wheel } from "../wheel.ts"
 import * as Flow from "./flow.ts"
 import { Flag, Type } from "./frames.ts"
 import * as Gate from "./gate.ts"
+import * as Hello from "./hello.ts"
 import * as Routes from "./routes.ts"
 import * as Slots from "./slots.ts"
 import * as Vigil from "./vigil.ts"
@@ -31,6 +32,8 @@ export interface Wire {
   readonly routes: Routes.Routes
   readonly slots: Slots.Slots
   readonly vigil: Vigil.Vigil
+  /** What both sides take; all that we know before the server has said its hello is what we do. */
+  limits: Hello.Limits
   /** Inboxes that the read at hand has brought something to. */
   readonly touched: Array<Slots.Inbox>
   /** Whether there are to be no new calls. */
@@ -38,10 +41,13 @@ export interface Wire {
 }
 
 export const make = (socket: Socket, options: Options): Wire => {
+  const { maxCalls, maxHeaders, maxMessage } = options
+  const limits = { message: maxMessage, headers: maxHeaders, calls: maxCalls }
   const gate = Gate.make(socket)
   const writer = Writer.make(socket, gate)
-  const slots = Slots.make(options.maxCalls)
-  return {
+  const slots = Slots.make(() => wire.limits.calls)
+  writer.bytes(Type.Hello, 0, 0, Hello.encode(limits))
+  const wire: Wire = {
     socket,
     options,
     writer,
@@ -51,23 +57,25 @@ export const make = (socket: Socket, options: Options): Wire => {
     routes: Routes.make(writer),
     slots,
     vigil: Vigil.make(socket, writer, options.wheel, () => slots.pending() > 0),
+    limits,
     touched: [],
     leaving: false
   }
+  return wire
 }
 
 /** Why a new call cannot go over this connection, if it cannot. */
 export const refusal = (
-  { leaving, options, routes, socket }: Wire,
+  { leaving, limits, options, routes, socket }: Wire,
   call: Call,
   size: number
 ): Effect.Effect<never, TransportError> | undefined => {
-  const { address, maxMessage } = options
+  const { address } = options
   if (leaving || socket.destroyed || !socket.writable) {
     return Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
   }
-  if (size <= maxMessage) return routes.refusal(call, options)
-  const limit = new LimitExceeded({ address, limit: "A message", allowed: maxMessage, actual: size })
+  if (size <= limits.message) return routes.refusal(call, address, limits.headers)
+  const limit = new LimitExceeded({ address, limit: "A message", allowed: limits.message, actual: size })
   return Effect.fail(new TransportError({ reason: limit }))
 }
 

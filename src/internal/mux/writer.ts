@@ -15,7 +15,7 @@ export interface Writer {
   readonly frame: (type: number, flags: number, id: number) => void
   /** A frame whose own part is a number. */
   readonly number: (type: number, flags: number, id: number, value: number) => void
-  /** A frame whose own part is bytes. False where they go in parts, and `sent` is told when they have gone. */
+  /** A frame whose own part is bytes. False where they go in parts, the last of which has not gone: `sent` is told. */
   readonly bytes: (type: number, flags: number, id: number, body: Uint8Array, sent?: () => void) => boolean
   readonly failure: (id: number, failure: Failure) => void
   readonly open: (
@@ -161,8 +161,7 @@ export const make = (socket: Socket, gate: Gate): Writer => {
 
   const bytes: Writer["bytes"] = (type, flags, id, message, sent) => {
     if (message.length > partSize) {
-      parts.send(type, id, message, () => begin(type, flags, id, 0, message), sent)
-      return false
+      return parts.send(type, id, message, () => begin(type, flags, id, 0, message), sent)
     }
     body(begin(type, flags, id, 0, message), message)
     return true
