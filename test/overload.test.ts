@@ -28,30 +28,34 @@ const refused = (records: ReadonlyArray<Record>) => records.filter(({ status }) 
 
 describe("a server with twice the load that it can bear", () => {
   for (const stones of [1, 4, 16]) {
-    it.effect(`does nine tenths of what it can, and keeps nobody waiting, with ${stones} at a time`, () =>
-      Effect.gen(function*() {
-        const { door, records } = yield* load(stones, 2, stones === 16 ? 8 : 15)
-        assert.isAbove(goodput(records, 3000, stones === 16 ? 8000 : 15_000), 90 * stones)
-        assert.isBelow(quantile(records, 0.99), 600)
-        for (const { retryAfter } of refused(records)) assert.isAtLeast(retryAfter ?? 0, 25)
-        assert.isAbove(door.read("rpc.server.shed"), 0)
-        assert.strictEqual(door.read("rpc.server.queue.length"), 0)
-        assert.strictEqual(door.read("rpc.server.active_requests"), 0)
-      }))
+    it.effect(
+      `does nine tenths of what it can, and keeps nobody waiting, with ${stones} at a time`,
+      () =>
+        Effect.gen(function*() {
+          const { door, records } = yield* load(stones, 2, stones === 16 ? 5 : 10)
+          assert.isAbove(goodput(records, 2000, stones === 16 ? 5000 : 10_000), 90 * stones)
+          assert.isBelow(quantile(records, 0.99), 600)
+          for (const { retryAfter } of refused(records)) assert.isAtLeast(retryAfter ?? 0, 25)
+          assert.isAbove(door.read("rpc.server.shed"), 0)
+          assert.strictEqual(door.read("rpc.server.queue.length"), 0)
+          assert.strictEqual(door.read("rpc.server.active_requests"), 0)
+        }),
+      60_000
+    )
   }
 
   it.effect("drowns without a limit", () =>
     Effect.gen(function*() {
-      const { records } = yield* load(4, 2, 8, false)
-      assert.isBelow(goodput(records, 3000, 8000), 300)
-    }))
+      const { records } = yield* load(4, 2, 6, false)
+      assert.isBelow(goodput(records, 3000, 6000), 300)
+    }), 60_000)
 })
 
 describe("a server with the load that it was made for", () => {
   for (const stones of [1, 4, 16]) {
     it.effect(`refuses nobody at seven tenths, with ${stones} at a time`, () =>
       Effect.gen(function*() {
-        const { records } = yield* load(stones, 0.7, 8)
+        const { records } = yield* load(stones, 0.7, 5)
         assert.isTrue(records.every(({ status }) => status === "OK"))
       }))
   }
