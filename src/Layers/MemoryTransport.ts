@@ -183,6 +183,7 @@ const stream = (
 const expiring =
   (call: Call) => (replies: Stream.Stream<Reply, TransportError>): Stream.Stream<Reply, TransportError> => {
     if (call.timeout === undefined) return replies
+    if (call.timeout <= 0) return Stream.succeed(Deadline.expired(call))
     const expired = Effect.andThen(Effect.sleep(call.timeout), Effect.fail(deadlinePassed))
     return replies.pipe(
       Stream.interruptWhen(expired),

@@ -251,6 +251,35 @@ const failing = (law: Law): void => {
   )
 
   law(
+    "refuses a call whose time is up before it has come, and runs no handler",
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const connection = yield* pair({
+        unary: (call, message) => {
+          seen.push(call.method)
+          return Effect.succeed(message)
+        },
+        stream: (call, messages) => {
+          seen.push(call.method)
+          return Exchanges.streamed(messages)
+        }
+      })
+      for (const timeout of [0, -1]) {
+        const late = call("late", { timeout })
+        const replies = [
+          yield* connection.unary(late, bytes("")),
+          ...(yield* Stream.runCollect(connection.stream(late, bytes("")))),
+          ...(yield* Stream.runCollect(connection.stream(late, Stream.succeed(bytes("")))))
+        ]
+        assert.deepStrictEqual(replies.map(statusOf), Array(3).fill("DeadlineExceeded"))
+      }
+      // Behind them on the same connection, so that they have come as far as they will.
+      assert.strictEqual(text(yield* connection.unary(call("fine"), bytes("yes"))), "yes")
+      assert.deepStrictEqual(seen, ["fine"])
+    })
+  )
+
+  law(
     "tells a caller of its deadline, and interrupts the handler",
     Effect.gen(function*() {
       for (const kind of ["unary", "stream"] as const) {

@@ -24,6 +24,7 @@ export const start = (
   message: Uint8Array | undefined
 ): void => {
   const { gate, inflow, options, outflow, socket, writer } = reception
+  if (call.timeout !== undefined && call.timeout <= 0) return Reception.end(reception, id, Deadline.expired(call))
   const outlet = Outlet.make(socket, gate, outflow, window)
   const inbox = message === undefined
     ? makeInbox(inflow, (bytes) => writer.number(Type.Credit, 0, id, bytes))
