@@ -22,7 +22,13 @@ const programs: Readonly<Record<string, ReadonlyArray<string>>> = {
     "many to many: [ 1, 4, 9, 16 ]"
   ],
   events: ["a packer got book", "the archive got book", "the audit got book"],
-  page: ["booked: \"seat 7 is yours\"", "declared error: {\"_tag\":\"Sold\",\"seat\":1}", "left: 3", "left: 2", "left: 1"],
+  page: [
+    "booked: \"seat 7 is yours\"",
+    "declared error: {\"_tag\":\"Sold\",\"seat\":1}",
+    "left: 3",
+    "left: 2",
+    "left: 1"
+  ],
   swap: ["Hello, monolith!", "Hello, memory!", "Hello, wire!"],
   errors: [
     "declared: 30 are missing",
