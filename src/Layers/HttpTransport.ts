@@ -22,6 +22,7 @@ import * as Hosts from "../internal/hosts.ts"
 import * as Plain from "../internal/http/client.ts"
 import * as Cors from "../internal/http/cors.ts"
 import * as Port from "../internal/http/port.ts"
+import * as SocketFile from "../internal/http/socketFile.ts"
 import * as Mux from "../internal/mux/dial.ts"
 import * as TlsConfig from "../internal/tls/config.ts"
 import type * as Tls from "../internal/tls/options.ts"
@@ -40,6 +41,11 @@ export interface Options {
   readonly host?: string | undefined
   /** Port to listen on. Default 0: a free one. */
   readonly port?: number | undefined
+  /**
+   * File of a Unix domain socket to listen on instead, for clients on this machine: `unix:` and its absolute path. One
+   * that a dead process has left is replaced; it is removed when the transport closes. Not with `tls`.
+   */
+  readonly path?: string | undefined
   /** Host that others are told. Default the one listened on; for all of them the first that others can reach. */
   readonly advertise?: string | undefined
   /** Bytes of a message, either way. Default 4 MiB. */
@@ -80,6 +86,7 @@ export const make = Effect.fnUntraced(function*(
       ...shared,
       host: options?.host ?? "0.0.0.0",
       port: options?.port ?? 0,
+      path: options?.path,
       maxConnections: options?.maxConnections ?? 10_000,
       answer,
       context,
@@ -205,7 +212,11 @@ const open = Effect.fnUntraced(function*(
   if (secure?.problemOf("") === "no certificate") {
     return yield* Effect.fail(cannotListen("TLS takes a certificate and its key"))
   }
+  if (secure !== undefined && options.path !== undefined) {
+    return yield* Effect.fail(cannotListen("there is no TLS over the file of a socket"))
+  }
   const { address, serve } = yield* Port.open({ ...options, secure: secure?.listen })
+  if (address === undefined) return { address: SocketFile.address(options.path!), serve }
   const name = advertise ?? Hosts.reachable(address.address)
   if (secure?.problemOf(name) === "another name") {
     yield* Effect.logWarning(`Clients will not trust ${name}, which is advertised: the certificate is for another name`)
@@ -222,6 +233,7 @@ const connecting = (certificates: Certificates, options: Mux.Options): Transport
     )
   switch (url?.protocol) {
     case "micro:":
+    case "unix:":
       return Mux.dial(url, options)
     case "micros:":
       return secured(url, Mux.dial)
@@ -234,7 +246,7 @@ const connecting = (certificates: Certificates, options: Mux.Options): Transport
     case "https:":
       return secured(url, Plain.connect)
     default: {
-      const spoken = "micro:, micros:, http:, https:, grpc: and grpcs: are"
+      const spoken = "micro:, micros:, unix:, http:, https:, grpc: and grpcs: are"
       const problem = url === null ? "this is no URL" : `${url.protocol} is not spoken; ${spoken}`
       return Effect.fail(new TransportError({ reason: new Unsupported({ address, problem }) }))
     }

@@ -18,10 +18,13 @@ import type { Wheel } from "../wheel.ts"
 import type { Cors } from "./cors.ts"
 import * as Intake from "./intake.ts"
 import * as Plain from "./server.ts"
+import * as SocketFile from "./socketFile.ts"
 
 export interface Options {
   readonly host: string
   readonly port: number
+  /** The file of a socket to listen on, instead of host and port. */
+  readonly path?: string | undefined
   readonly maxMessage: number
   readonly maxHeaders: number
   readonly maxCalls: number
@@ -36,7 +39,8 @@ export interface Options {
 }
 
 export interface Port {
-  readonly address: AddressInfo
+  /** Where it listens; nothing where that is a file. */
+  readonly address: AddressInfo | undefined
   /** Answers the calls of a service until the scope closes, which interrupts those that still run. */
   readonly serve: (service: string, exchange: Exchange) => Effect.Effect<void, TransportError, Scope.Scope>
 }
@@ -99,7 +103,11 @@ export const open = Effect.fnUntraced(function*(
     grpc.evict(service)
     for (const connection of upgraded) connection.evict(service)
   }
-  return { address: server.address() as AddressInfo, serve: serving(listeners, options, evict) }
+  const address = server.address()
+  return {
+    address: typeof address === "object" ? address ?? undefined : undefined,
+    serve: serving(listeners, options, evict)
+  }
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -157,7 +165,7 @@ const serving =
       if (!listeners.has(service)) {
         return Effect.sync(() => listeners.set(service, { service, exchange }))
       }
-      const address = `http://${options.host}:${options.port}`
+      const address = bound(options)
       return cannotListen({ address, problem: `${service} is served here already` })
     })
     const exit = Effect.sync(() => {
@@ -179,18 +187,27 @@ const meant = (listeners: ReadonlyMap<string, Plain.Listener>, method: string): 
 const cannotListen = (facts: ConstructorParameters<typeof CannotListen>[0]) =>
   Effect.fail(new TransportError({ reason: new CannotListen(facts) }))
 
-const bind = (server: Net.Server, { host, port }: Options): Effect.Effect<void, TransportError> =>
+const bound = ({ host, path, port }: Options): string =>
+  path === undefined ? `http://${host}:${port}` : SocketFile.address(path)
+
+const bind = (server: Net.Server, options: Options): Effect.Effect<void, TransportError> => {
+  const { host, path, port } = options
+  const listening = listen(server, bound(options), path === undefined ? { host, port } : { path })
+  return path === undefined ? listening : Effect.andThen(SocketFile.clear(path), listening)
+}
+
+const listen = (server: Net.Server, address: string, at: Net.ListenOptions): Effect.Effect<void, TransportError> =>
   Effect.callback<void, TransportError>((resume) => {
     const refused = (cause: NodeJS.ErrnoException) => {
       const problem = cause.code === "EADDRINUSE"
         ? "the port is in use"
         : cause.code === "EACCES"
-        ? "this port is not for us"
+        ? at.path === undefined ? "this port is not for us" : "its folder is not there, or not for us"
         : cause.message
-      resume(cannotListen({ address: `http://${host}:${port}`, problem, cause }))
+      resume(cannotListen({ address, problem, cause }))
     }
     server.once("error", refused)
-    server.listen({ host, port, backlog: 1024 }, () => {
+    server.listen({ ...at, backlog: 1024 }, () => {
       server.removeListener("error", refused)
       resume(Effect.void)
     })

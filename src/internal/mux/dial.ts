@@ -23,10 +23,10 @@ export interface Options extends Omit<Client.Options, "address"> {
   readonly secure?: Connect | undefined
 }
 
-/** Opens a multiplexed connection to `micro://host:port`, or under TLS to `micros://host:port`. */
+/** Opens a multiplexed connection to `micro://host:port`, under TLS to `micros://host:port`, or to `unix:/path`. */
 export const dial = (url: URL, options: Options): Effect.Effect<Connection, TransportError, Scope.Scope> =>
   Effect.gen(function*() {
-    if (url.hostname === "" || url.port === "") return yield* Effect.fail(incomplete(url))
+    if (!isComplete(url)) return yield* Effect.fail(incomplete(url))
     const client = yield* Effect.acquireRelease(
       Effect.timeoutOrElse(open(url, options), {
         duration: options.connectTimeout,
@@ -53,8 +53,10 @@ const open = (url: URL, options: Options): Effect.Effect<Client.Client, Transpor
         else resume(Effect.succeed(outcome))
       })
     if (options.secure === undefined) {
-      const socket = Net.connect({ host, port, noDelay: true, keepAlive: true })
-      upgrade(socket, url.host, ready, fail)
+      const socket = url.protocol === "unix:"
+        ? Net.connect(decodeURIComponent(url.pathname))
+        : Net.connect({ host, port, noDelay: true, keepAlive: true })
+      upgrade(socket, url.host || "localhost", ready, fail)
       return Effect.sync(() => socket.destroy())
     }
     return Effect.sync(options.secure(host, port, protocol, (outcome) => {
@@ -126,5 +128,10 @@ const hear = (
 const notConnected = (url: URL, cause: Error) =>
   new TransportError({ reason: new NotConnected({ address: url.href, cause }) })
 
-const incomplete = (url: URL) =>
-  new TransportError({ reason: new Unsupported({ address: url.href, problem: "this names no host and port" }) })
+const isComplete = ({ hostname, pathname, port, protocol }: URL): boolean =>
+  protocol === "unix:" ? hostname === "" && pathname.startsWith("/") : hostname !== "" && port !== ""
+
+const incomplete = ({ href, protocol }: URL) => {
+  const problem = protocol === "unix:" ? "this names no absolute path" : "this names no host and port"
+  return new TransportError({ reason: new Unsupported({ address: href, problem }) })
+}
