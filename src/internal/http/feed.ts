@@ -72,7 +72,8 @@ export const fromJson = (json: string): Failure => {
   // The text as it came: to read and to write it again would change numbers that JavaScript has no room for.
   if (json.startsWith(declared)) return failure("Error", json.slice(declared.length, -1))
   const { message, retryAfter, status } = Option.getOrElse(decode(json), () => ({ status: "", message: json }) as Plain)
-  return failure(isStatus(status) && status !== "Error" ? status : "Defect", message, retryAfter)
+  const again = retryAfter === null ? Infinity : retryAfter
+  return failure(isStatus(status) && status !== "Error" ? status : "Defect", message, again)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -82,7 +83,8 @@ const declared = "{\"status\":\"Error\",\"value\":"
 const Plain = Schema.Struct({
   status: Schema.String,
   message: Schema.String,
-  retryAfter: Schema.optionalKey(Schema.Number)
+  // JSON has no other word for never.
+  retryAfter: Schema.optionalKey(Schema.NullOr(Schema.Number))
 })
 type Plain = typeof Plain.Type
 
