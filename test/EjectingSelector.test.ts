@@ -11,8 +11,9 @@ import * as Contract from "../src/Contract.ts"
 import * as EjectingSelector from "../src/Layers/EjectingSelector.ts"
 import { RandomSelectorLive } from "../src/Layers/RandomSelector.ts"
 import { Registry } from "../src/Registry.ts"
+import * as RpcError from "../src/RpcError.ts"
 import { filter, type SelectOptions, Selector, type SelectorError } from "../src/Selector.ts"
-import { NotConnected, TransportError } from "../src/Transport.ts"
+import { failure, NotConnected, TransportError } from "../src/Transport.ts"
 import { client, deadAddress, knowing, serve } from "./suites/fleet.ts"
 import { type Dictated, instance, refusal, selectorSuite, tally, withSelector } from "./suites/selector.ts"
 
@@ -40,6 +41,11 @@ const lend = (options?: SelectOptions) =>
   })
 
 const broken = Exit.fail("the connection broke")
+
+const late = Exit.fail(failure("DeadlineExceeded", ""))
+
+/** The same, where the wire did not even say so. */
+const silent = Exit.fail(RpcError.make("DeadlineExceeded", { service: "orders", method: "Orders.place" }))
 
 const refused = Exit.fail(
   new TransportError({ reason: new NotConnected({ address: "micro://127.0.0.1/a", cause: new Error("nobody") }) })
@@ -123,6 +129,35 @@ describe("EjectingSelector", () => {
         yield* registry.tell(instance("e"))
         yield* calls("e", refused, refused)
         assert.deepStrictEqual(yield* taking(), ["e"])
+      })
+    ))
+
+  it.effect("leaves out one that lets time pass, and keeps the others that do: they have too much to do", () =>
+    seeded((registry) =>
+      Effect.gen(function*() {
+        yield* four(registry)
+        yield* calls("a", ...times(5, late))
+        assert.deepStrictEqual(yield* taking(), ["b", "c", "d"])
+        yield* calls("b", ...times(5, late))
+        yield* calls("c", ...times(5, silent))
+        assert.deepStrictEqual(yield* taking(), ["b", "c", "d"])
+        // Not so where it is their own fault.
+        yield* calls("b", ...times(5, broken))
+        assert.deepStrictEqual(yield* taking(), ["c", "d"])
+        yield* TestClock.adjust("5 seconds")
+        for (let trial = 0; trial < 2; trial++) yield* Effect.flatMap(lend(), ({ close }) => close(Exit.void))
+        yield* calls("c", ...times(5, late))
+        assert.deepStrictEqual(yield* taking(), ["a", "b", "d"])
+      })
+    ))
+
+  it.effect("leaves out a tenth of many that let time pass", () =>
+    seeded((registry) =>
+      Effect.gen(function*() {
+        const fleet = times(30, 0).map((_, index) => instance(String(index).padStart(2, "0")))
+        yield* registry.tell(...fleet)
+        for (const { id } of fleet) yield* calls(id, ...times(5, late))
+        assert.lengthOf(yield* Effect.map(tally(2000), Object.keys), 27)
       })
     ))
 

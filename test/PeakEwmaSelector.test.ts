@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as PeakEwmaSelector from "../src/Layers/PeakEwmaSelector.ts"
 import { type SelectOptions, Selector, type SelectorError } from "../src/Selector.ts"
+import { failure } from "../src/Transport.ts"
 import { type Dictated, instance, selectorSuite, tally, withSelector } from "./suites/selector.ts"
 
 selectorSuite("PeakEwmaSelector", PeakEwmaSelector.PeakEwmaSelectorLive)
@@ -35,7 +36,7 @@ const call = (id: string, takes: Duration.Input, exit: Exit.Exit<unknown, unknow
     yield* Scope.close(lease, exit)
   })
 
-const failure = Exit.fail("the instance is gone")
+const gone = Exit.fail("the instance is gone")
 
 /** The share of 1000 calls, given back at once, that goes to an instance. */
 const shareOf = (id: string) => Effect.map(tally(1000), (counts) => (counts[id] ?? 0) / 1000)
@@ -98,9 +99,19 @@ describe("PeakEwmaSelector", () => {
     seeded((registry) =>
       Effect.gen(function*() {
         yield* both(registry)
-        yield* call("a", "1 millis", failure)
+        yield* call("a", "1 millis", gone)
         yield* call("b", "3 seconds")
         assert.strictEqual((yield* lend()).id, "b")
+      })
+    ))
+
+  it.effect("takes a call that ran out of time for as long as it took", () =>
+    seeded((registry) =>
+      Effect.gen(function*() {
+        yield* both(registry)
+        yield* call("a", "100 millis", Exit.fail(failure("DeadlineExceeded", "")))
+        yield* call("b", "3 seconds")
+        assert.strictEqual((yield* lend()).id, "a")
       })
     ))
 
@@ -109,7 +120,7 @@ describe("PeakEwmaSelector", () => {
       Effect.gen(function*() {
         yield* registry.tell(instance("a"), instance("b"), instance("c"))
         yield* call("a", "100 millis")
-        for (let round = 0; round < 20; round++) yield* call("a", "1 millis", failure)
+        for (let round = 0; round < 20; round++) yield* call("a", "1 millis", gone)
         yield* call("c", "50 millis")
         assert.strictEqual((yield* lend({ keep: ({ id }) => id !== "a" })).id, "c")
       })
@@ -203,7 +214,7 @@ describe("PeakEwmaSelector", () => {
       (registry) =>
         Effect.gen(function*() {
           yield* both(registry)
-          yield* call("a", "100 millis", failure)
+          yield* call("a", "100 millis", gone)
           yield* call("b", "150 millis")
           assert.strictEqual((yield* lend()).id, "a")
           yield* TestClock.adjust("5 seconds")

@@ -3,7 +3,8 @@
  *
  * Whoever fails five times in a row, or too often, or has nobody listening, takes no calls for some seconds. Then one call
  * tries it: if that goes well, it is back, and if not, it stays out twice as long. Never more than half of the instances are
- * out: when so many fail, the fault is elsewhere; that is said, once a minute at most.
+ * out, nor more than a tenth (or one) for letting calls run out of time: when so many fail, the fault is elsewhere. That is
+ * said, once a minute at most.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

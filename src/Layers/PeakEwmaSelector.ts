@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Selection from "../internal/selection.ts"
+import * as Fault from "../internal/selection/fault.ts"
 import * as Loan from "../internal/selection/loan.ts"
 import * as Lots from "../internal/selection/lots.ts"
 import * as Members from "../internal/selection/members.ts"
@@ -94,7 +95,7 @@ interface Fleet {
 /** A call begins, and is timed. */
 const begin = (fleet: Fleet, peak: Peak.Peak, start: number, { clock, lease }: Choice): void => {
   const isOpen = Loan.onEnd(lease, clock, (exit, end) => {
-    const failed = exit._tag === "Failure"
+    const failed = exit._tag === "Failure" && !Fault.isLate(exit)
     Peak.end(peak, end - start, failed, end, fleet.rates)
     if (!failed) fleet.typical += (end - start - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
   })

@@ -3,7 +3,7 @@
  */
 import type * as Exit from "effect/Exit"
 import type { Standing } from "../../SelectorState.ts"
-import type { TransportError } from "../../Transport.ts"
+import * as Fault from "./fault.ts"
 
 /** When an instance goes, and for how long; times in milliseconds. */
 export interface Rules {
@@ -28,12 +28,21 @@ interface Health {
   until: number
 }
 
+/** Why an instance should go. */
+interface Suspicion {
+  readonly since: number
+  /** Whether it let calls run out of time, and did nothing worse. */
+  readonly isLate: boolean
+}
+
 export interface Ward {
   readonly healths: Map<string, Health>
   /** Who is out. Another set after each change, never the same one changed: choices from it are remembered. */
   out: ReadonlySet<string>
-  /** Who should go, and since when. The next choice decides: it can see how many are present. */
-  readonly suspects: Map<string, number>
+  /** Who should go. The next choice decides: it can see how many are present. */
+  readonly suspects: Map<string, Suspicion>
+  /** Who is out for being late. */
+  readonly late: Set<string>
   /** Who fails and stays, since half are out already, and when that was decided. */
   readonly spared: Map<string, number>
   /** When that was last said. */
@@ -48,6 +57,7 @@ export const make = (): Ward => ({
   healths: new Map(),
   out: new Set(),
   suspects: new Map(),
+  late: new Set(),
   spared: new Map(),
   saidAt: -Infinity,
   due: Infinity,
@@ -72,8 +82,10 @@ export const note = (ward: Ward, id: string, exit: Exit.Exit<unknown, unknown>, 
   health.failures++
   health.streak++
   const isFailing = health.calls >= enough && health.calls - health.failures < health.calls * rules.success
-  if (!isFailing && health.streak < rules.consecutive && !isRefused(exit)) return
-  if (now - (ward.spared.get(id) ?? -Infinity) >= patience) ward.suspects.set(id, now)
+  if (!isFailing && health.streak < rules.consecutive && !Fault.isRefused(exit)) return
+  if (now - (ward.spared.get(id) ?? -Infinity) >= patience) {
+    ward.suspects.set(id, { since: now, isLate: Fault.isLate(exit) })
+  }
 }
 
 /**
@@ -89,9 +101,10 @@ export const judge = (
   const { suspects } = ward
   let toBeSaid: string | undefined
   retain(ward, present)
-  for (const [id, since] of suspects) {
+  for (const [id, { isLate, since }] of suspects) {
     if (ward.out.has(id)) continue
-    if ((ward.out.size + 1) * 2 > present.size) {
+    const isOneTooMany = isLate && ward.late.size + 1 > Math.max(1, present.size * fewest)
+    if (isOneTooMany || (ward.out.size + 1) * 2 > present.size) {
       if (since - ward.saidAt >= rules.longest) toBeSaid = id
       if (toBeSaid !== undefined) ward.saidAt = since
       ward.spared.set(id, since)
@@ -102,6 +115,7 @@ export const judge = (
     // Who has done well for long starts anew.
     if (since - health.backAt > rules.longest) health.ejections = 0
     ward.out = new Set(ward.out).add(id)
+    if (isLate) ward.late.add(id)
     sentence(ward, health, since, lot(), rules)
   }
   suspects.clear()
@@ -167,6 +181,9 @@ const memory = 10_000
 /** After so many milliseconds it is asked again whether half are still out: each time all instances are looked at. */
 const patience = 1000
 
+/** No larger part is left out for being late, but for a single one: when many are late they have too much to do. */
+const fewest = 0.1
+
 /** Fewer calls say nothing of a rate. */
 const enough = 5
 
@@ -188,6 +205,7 @@ const sentence = (ward: Ward, health: Health, now: number, share: number, { base
 
 const release = (ward: Ward, id: string): void => {
   if (!ward.out.has(id)) return
+  ward.late.delete(id)
   const out = new Set(ward.out)
   out.delete(id)
   ward.out = out
@@ -198,11 +216,4 @@ const earliest = (ward: Ward): number => {
   let due = Infinity
   for (const id of ward.out) due = Math.min(due, ward.healths.get(id)!.until)
   return due
-}
-
-/** Whether nobody listens there. */
-const isRefused = (exit: Exit.Failure<unknown, unknown>): boolean => {
-  const reason = exit.cause.reasons[0]
-  const error = reason?._tag === "Fail" ? reason.error as Partial<TransportError> | null | undefined : undefined
-  return error?._tag === "TransportError" && error.reason?._tag === "NotConnected"
 }
