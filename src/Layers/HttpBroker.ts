@@ -1,161 +1,133 @@
 /**
  * Events from process to process, without a server between them.
  *
- * Who subscribes registers as an instance of one well-known service, and who publishes calls each of them over the
- * transport: with `HttpTransport`, over HTTP. Nothing is stored: an event reaches those who listen now, and `publish` tells
- * whether they accepted it.
+ * Who subscribes registers as an instance of one well-known service, and who publishes sends to each of them over the
+ * transport: with `HttpTransport`, over its multiplexed lane. Nothing is stored: an event reaches those who listen now, and
+ * `publish` tells whether they accepted it.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { Broker } from "../Broker.ts"
-import { BrokerError, BrokerUnavailable, Refused, Undelivered } from "../BrokerError.ts"
-import * as Inbox from "../internal/broker/inbox.ts"
+import { BrokerError, BrokerUnavailable, Refused } from "../BrokerError.ts"
+import * as Inbox from "../internal/broker/http/inbox.ts"
+import * as Members from "../internal/broker/http/members.ts"
+import * as Publisher from "../internal/broker/http/publisher.ts"
 import * as Limits from "../internal/broker/limits.ts"
-import * as Outbox from "../internal/broker/outbox.ts"
 import * as Connections from "../internal/connections.ts"
 import * as Id from "../internal/id.ts"
 import * as Listings from "../internal/listings.ts"
-import type { Message, Receipt } from "../Message.ts"
-import { Instance, Registry, type RegistryError } from "../Registry.ts"
+import { Registry, type RegistryError } from "../Registry.ts"
+import { Selector } from "../Selector.ts"
 import { Transport } from "../Transport.ts"
 
 /** The bounds of a broker. */
 export interface Options {
-  /** How long a handler may take to accept an event; 30 seconds unless told. */
+  /** How long events may take to be accepted by those who listen; 30 seconds unless told. */
   readonly timeout?: Duration.Input | undefined
-  /** How many events wait for one subscription before more are refused; 1024 unless told. */
-  readonly capacity?: number | undefined
-  /** How many events are being published at a time, before `publish` waits its turn; 256 unless told. */
-  readonly publishes?: number | undefined
-  /** How many subscribers and groups are given an event at a time; 64 unless told. */
-  readonly deliveries?: number | undefined
+  /** How many events wait for a subscriber, or are sent and not settled, at one publisher; 16,384 unless told. */
+  readonly outbox?: number | undefined
+  /** How many bytes these events may have; 16 MiB unless told. */
+  readonly outboxBytes?: number | undefined
+  /**
+   * What becomes of events for which a subscriber's outbox has no room: `publish` waits for it (unless told), the oldest
+   * that wait are dropped, or the new ones are refused.
+   */
+  readonly whenFull?: "wait" | "drop-oldest" | "fail" | undefined
+  /** How many events a subscription holds before it reads no more of them; 4096 unless told. */
+  readonly inbox?: number | undefined
+  /** The largest body of an event, in bytes; 1 MiB unless told. */
+  readonly maxBody?: number | undefined
 }
 
 /**
- * A broker over a registry and a transport.
+ * A broker over a registry, a selector and a transport.
  *
  * **Details**
  *
- * `publish` returns when each subscriber without a group, and one member of each group, has accepted. A member that cannot
- * be reached or does not accept is passed over for the next one of its group. All parties are tried; then `Undelivered`
- * says who refused and why. A subscription handles one event at a time.
+ * `publish` returns when each subscriber without a group, and one member of each group, has accepted: their handlers have
+ * run, or the event lies in the dead letters. Members are chosen by the selector; one that cannot be reached, leaves, or
+ * gives back is passed over for another. A subscriber that cannot be reached is tried again for as long as the registry
+ * knows it, with a pause of full jitter of up to 5 seconds. What was not accepted in time is refused: `Undelivered` says by
+ * whom, and why.
+ *
+ * Each publisher has an outbox for each subscriber, and sends all that waits in it together. The events of one publisher
+ * keep their order at a subscriber without a group, but those that were given back. A subscriber that is slow is not waited
+ * for by the others.
  *
  * **Gotchas**
  *
  * A subscription is live for its own process when `subscribe` returns, and for others once their registry tells of it.
  *
- * An event that was accepted by some is not taken back: who publishes it again gives it to them twice.
+ * An event that was accepted by some is not taken back: who publishes it again gives it to them twice. So does a
+ * connection that is lost before an acknowledgement has come.
  *
- * Brokers of Go Micro register under the same service, and are left out: they do not speak this broker's wire.
+ * More publishings than 1024 do not wait for one outbox; those beyond are refused.
  */
 export const make = (
   options?: Options
-): Effect.Effect<Broker["Service"], never, Registry | Transport | Scope.Scope> =>
+): Effect.Effect<Broker["Service"], never, Registry | Selector | Transport | Scope.Scope> =>
   Effect.gen(function*() {
     const transport = yield* Transport
     const registry = yield* Registry
-    const inbox = Inbox.make(options?.capacity ?? 1024)
+    const maxBody = options?.maxBody ?? Limits.maxBody
+    const inbox = Inbox.make(options?.inbox ?? 4096)
     // Kept for a while after the last subscription: who has yet to hear of its end is told that it has left.
     const address = yield* RcRef.make({
-      acquire: transport.listen(service, inbox.exchange),
+      acquire: transport.listen(Members.service, inbox.exchange),
       idleTimeToLive: "5 seconds"
     })
-    const own = new Map<string, Instance>()
-    const listing = (yield* Listings.make(registry))(service)
-    const outbox: Outbox.Outbox = {
-      isListed: ({ id }) => own.has(id) || (listing.list?.some((instance) => instance.id === id) ?? false),
+    const listing = (yield* Listings.make(registry))(Members.service)
+    const members = Members.make(listing)
+    const publisher = yield* Publisher.make({
+      members,
       registry,
+      selector: yield* Selector,
       connections: yield* Connections.make(transport),
+      bounds: {
+        capacity: options?.outbox ?? 16_384,
+        maxBytes: options?.outboxBytes ?? 16 * 1024 * 1024,
+        whenFull: options?.whenFull ?? "wait"
+      },
       timeout: Duration.toMillis(Duration.fromInputUnsafe(options?.timeout ?? "30 seconds"))
-    }
-    const turn = yield* Semaphore.make(options?.publishes ?? 256)
-    const concurrency = options?.deliveries ?? 64
+    })
 
     return Broker.of({
       publish: Effect.fnUntraced(function*(topic, messages) {
-        yield* Limits.check(topic, { messages }, Limits.maxBody)
+        yield* Limits.check(topic, { messages }, maxBody)
         if (!listing.isCurrent) yield* Effect.mapError(listing.ready, unavailable(topic))
-        const parties = [...partiesOf(topic, own, listing.list ?? [])]
-        const deliver = (message: Message) =>
-          Effect.forEach(parties, ([name, party]) => Outbox.deliver(outbox, name, party, message), { concurrency })
-        return settle(topic, yield* turn.withPermit(Effect.forEach(messages, deliver, { concurrency })))
-      }, Effect.flatten),
+        return yield* publisher.publish(topic, messages)
+      }),
       subscribe: Effect.fnUntraced(function*(topic, interest) {
-        yield* Limits.check(topic, interest, Limits.maxBody)
-        const group = interest.group ?? broadcast
-        if (interest.group === broadcast) return yield* refused(topic, `the group ${broadcast} stands for no group`)
+        yield* Limits.check(topic, interest, maxBody)
+        if (interest.group === Members.broadcast) return yield* reserved(topic)
         const reachable = yield* Effect.mapError(RcRef.get(address), unavailable(topic))
-        const instance = makeInstance(topic, group, yield* Id.make, reachable)
-        const deliveries = yield* inbox.open(instance.id, topic)
+        const instance = Members.makeInstance(topic, interest.group, yield* Id.make, reachable)
+        const deliveries = yield* inbox.open(instance.id, topic, interest.prefetch)
         yield* Effect.mapError(registry.register(instance), unregistered(topic))
         yield* Effect.acquireRelease(
-          Effect.sync(() => own.set(instance.id, instance)),
-          () => Effect.sync(() => own.delete(instance.id))
+          Effect.sync(() => members.join(instance)),
+          () => Effect.sync(() => members.leave(instance))
         )
         return { deliveries }
       })
     })
   })
 
-/** A broker over a registry and a transport. */
-export const layer = (options?: Options): Layer.Layer<Broker, never, Registry | Transport> =>
+/** A broker over a registry, a selector and a transport. */
+export const layer = (options?: Options): Layer.Layer<Broker, never, Registry | Selector | Transport> =>
   Layer.effect(Broker, make(options))
 
-/** A broker over a registry and a transport, with the default bounds. */
-export const HttpBrokerLive: Layer.Layer<Broker, never, Registry | Transport> = layer()
+/** A broker over a registry, a selector and a transport, with the default bounds. */
+export const HttpBrokerLive: Layer.Layer<Broker, never, Registry | Selector | Transport> = layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// The names under which Go Micro's broker registers, so that its tools list these subscriptions too.
-const service = "micro.http.broker"
-const broadcast = "ff.http.broadcast"
-
-// What tells these subscriptions from those of Go Micro.
-const carrier = "effect-micro"
-
-const makeInstance = (topic: string, group: string, id: string, address: string): Instance =>
-  new Instance({
-    // A label of DNS has 63 bytes: 32 for the id, 1 between, 30 of the topic for people to read.
-    id: `${topic.replaceAll(/[^\w.-]/g, "_").slice(0, 30)}-${id}`,
-    service,
-    version: group,
-    address,
-    metadata: { broker: "http", topic, secure: String(address.startsWith("https:")), carrier },
-    endpoints: []
-  })
-
-/** Who is to be given an event: the own subscribers as they are now, the others as the registry tells. */
-const partiesOf = (
-  topic: string,
-  own: ReadonlyMap<string, Instance>,
-  listed: ReadonlyArray<Instance>
-): ReadonlyMap<string, ReadonlyArray<Instance>> => {
-  const others = listed.filter(({ id, metadata }) => metadata["carrier"] === carrier && !own.has(id))
-  const subscribers = [...own.values(), ...others].filter(({ metadata }) => metadata["topic"] === topic)
-  return Map.groupBy(subscribers, ({ id, version }) => version === broadcast ? id : version)
-}
-
-/** What became of each event at each party. */
-const settle = (
-  topic: string,
-  events: ReadonlyArray<ReadonlyArray<Outbox.Outcome>>
-): Effect.Effect<Receipt, BrokerError> => {
-  const refusals = events.flatMap((outcomes, event) =>
-    outcomes.flatMap((outcome) => outcome.refusals.map((refusal) => ({ ...refusal, events: [event] })))
-  )
-  const parties = new Set(events.flatMap((outcomes) => outcomes.map(({ party }) => party)))
-  for (const outcome of events.flat()) if (!outcome.accepted) parties.delete(outcome.party)
-  const acceptedBy = [...parties].toSorted()
-  return refusals.length === 0
-    ? Effect.succeed({ acceptedBy })
-    : Effect.fail(new BrokerError({ reason: new Undelivered({ topic, acceptedBy, refusals }) }))
-}
-
 const refused = (topic: string, problem: string) => new BrokerError({ reason: new Refused({ topic, problem }) })
+
+const reserved = (topic: string) => refused(topic, `the group ${Members.broadcast} stands for no group`)
 
 const unavailable = (topic: string) => (cause: unknown) =>
   new BrokerError({ reason: new BrokerUnavailable({ topic, cause }) })

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Delivery, Message, Subscription } from "../../Message.ts"
+import * as Trace from "../trace.ts"
 import type { Decoded } from "./coding.ts"
 import type { DeadLetters } from "./deadLetters.ts"
 import * as Handling from "./handling.ts"
@@ -22,10 +23,12 @@ export interface Consumer<in out A, in out E, R> extends Handling.Policy<A, E, R
 /** Works a subscription off until the scope closes; then what is held is given back. */
 export const start = <A, E, R>(
   { deliveries, stillWorkingEvery }: Subscription,
-  consumer: Consumer<A, E, R>
+  subscriber: Omit<Consumer<A, E, R>, "records">
 ): Effect.Effect<void, never, R | Scope.Scope> =>
   Effect.gen(function*() {
     const scope = yield* Effect.scope
+    const records = yield* Effect.withFiber((fiber) => Effect.succeed(Trace.isRecording(fiber, undefined)))
+    const consumer: Consumer<A, E, R> = { ...subscriber, records }
     const held = stillWorkingEvery === undefined ? undefined : Held.make()
     if (held !== undefined) yield* Effect.forkScoped(held.tell(stillWorkingEvery!))
     const see = (delivery: Delivery, event: Decoded<A>) => {

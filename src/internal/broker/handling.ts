@@ -21,6 +21,8 @@ export interface Policy<in out A, in out E, R> {
   /** How often an event may be handed over before it is given up unhandled. */
   readonly deliveries: number
   readonly deadLetters: DeadLetters
+  /** Whether somebody records the spans of the handlers. */
+  readonly records: boolean
 }
 
 /** Sees a delivery through. Its own region is uninterruptible already. */
@@ -49,20 +51,31 @@ const returned = ({ attempt }: Delivery) =>
 
 /** Runs the handler, as part of the publisher's trace if there is one. */
 const run = <A, E, R>(
-  { handler, topic }: Policy<A, E, R>,
-  { attempt, message, topic: from }: Delivery,
+  { handler, records, topic }: Policy<A, E, R>,
+  { attempt, message: { headers, id }, topic: from }: Delivery,
   event: A,
   retries: number
 ): Effect.Effect<void, E, R> => {
-  const { headers, id } = message
   const received: Received = { id, topic: from, headers, attempt: attempt + retries }
-  const handling = Effect.interruptible(Effect.suspend(() => handler(event, received)))
   const traceparent = headers[Header.traceparent]
-  return Effect.withFiber((fiber) => {
-    const parent = traceparent === undefined ? undefined : Trace.parse(traceparent)
-    if (Trace.isRecording(fiber, parent)) return Trace.consuming(handling, topic, received, parent)
-    return parent === undefined ? handling : Effect.provideService(handling, Tracer.ParentSpan, parent)
-  })
+  const handling = Effect.interruptible(called(handler, event, received))
+  if (traceparent === undefined && !records) return handling
+  const parent = traceparent === undefined ? undefined : Trace.parse(traceparent)
+  if (records && parent?.sampled !== false) return Trace.consuming(handling, topic, received, parent)
+  return parent === undefined ? handling : Effect.provideService(handling, Tracer.ParentSpan, parent)
+}
+
+/** Called at once and not as an effect of its own, which would cost each event one more step. */
+const called = <A, E, R>(
+  handler: Policy<A, E, R>["handler"],
+  event: A,
+  received: Received
+): Effect.Effect<void, E, R> => {
+  try {
+    return handler(event, received)
+  } catch (error) {
+    return Effect.die(error)
+  }
 }
 
 /** What to do about a handler that did not succeed. */

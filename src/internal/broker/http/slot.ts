@@ -1,0 +1,124 @@
+/**
+ * What one subscription holds: events of all its publishers, in the order they came, within a bound.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import type { Delivery, Message } from "../../../Message.ts"
+import { failure } from "../../../Transport.ts"
+import type { Handed } from "./frames.ts"
+import type { Ledger } from "./ledger.ts"
+
+export interface Slot {
+  /** Holds events, whose verdicts go to the ledger. */
+  readonly enter: (events: ReadonlyArray<Handed>, ledger: Ledger) => void
+  /** A ledger whose publisher has gone. */
+  readonly leave: (ledger: Ledger) => void
+  /** Waits until more may be entered. */
+  readonly room: Effect.Effect<void>
+  /** Waits for events, and takes at most so many. */
+  readonly take: (most: number) => Pull.Pull<readonly [Delivery, ...Array<Delivery>]>
+  /** Ends the subscription: what is held goes back. */
+  readonly close: () => void
+}
+
+/** A slot that has room while it holds less than so many events. */
+export const make = (topic: string, capacity: number): Slot => {
+  const ledgers = new Set<Ledger>()
+  const shut = new Set<() => void>()
+  let waiting: Array<Delivery> = []
+  let held = 0
+  let taker: (() => void) | undefined
+  let isClosed = false
+
+  const hasRoom = () => isClosed || held < capacity
+  const settled = () => {
+    held--
+    if (!hasRoom()) return
+    for (const wake of shut) {
+      shut.delete(wake)
+      wake()
+    }
+  }
+  const wakeTaker = () => {
+    const wake = taker
+    taker = undefined
+    wake?.()
+  }
+  const take: Slot["take"] = (most) =>
+    Effect.callback((resume) => {
+      const ready = () => {
+        const [first, ...others] = waiting.splice(0, most)
+        return resume(first === undefined ? Exit.fail(Cause.Done()) : Exit.succeed([first, ...others]))
+      }
+      if (waiting.length > 0 || isClosed) return ready()
+      taker = ready
+      return Effect.sync(() => {
+        taker = undefined
+      })
+    })
+  return {
+    enter: (events, ledger) => {
+      if (isClosed) return ledger.end(gone)
+      ledgers.add(ledger)
+      held += events.length
+      for (const { handed, message } of events) {
+        waiting.push(new Held(message, topic, handed + 1, ledger, ledger.enter(), settled))
+      }
+      wakeTaker()
+    },
+    leave: (ledger) => void ledgers.delete(ledger),
+    room: Effect.callback((resume) => {
+      if (hasRoom()) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      shut.add(wake)
+      return Effect.sync(() => void shut.delete(wake))
+    }),
+    take,
+    close: () => {
+      isClosed = true
+      waiting = []
+      for (const ledger of ledgers) ledger.end(gone)
+      for (const wake of shut) wake()
+      wakeTaker()
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const gone = failure("Unavailable", "the subscription has ended")
+
+class Held implements Delivery {
+  readonly message: Message
+  readonly topic: string
+  readonly attempt: number
+  readonly #ledger: Ledger
+  readonly #event: number
+  readonly #settled: () => void
+
+  constructor(message: Message, topic: string, attempt: number, ledger: Ledger, event: number, settled: () => void) {
+    this.message = message
+    this.topic = topic
+    this.attempt = attempt
+    this.#ledger = ledger
+    this.#event = event
+    this.#settled = settled
+  }
+
+  // Made when asked for: most deliveries need but one of them.
+  get ack(): Effect.Effect<void> {
+    return Effect.sync(() => this.#settle(undefined))
+  }
+
+  get giveBack(): Delivery["giveBack"] {
+    return (delay) => Effect.sync(() => this.#settle(delay === undefined ? 0 : Duration.toMillis(delay)))
+  }
+
+  #settle(pause: number | undefined): void {
+    this.#ledger.settle(this.#event, pause)
+    this.#settled()
+  }
+}
