@@ -72,7 +72,7 @@ export interface Connection extends Exchange<TransportError> {
   readonly closed: Effect.Effect<void>
 }
 
-/** Wraps an exchange, on either side of the wire. */
+/** Wraps an exchange, on whichever side of the wire. One for callers alone may also fail as the wire does. */
 export type Middleware = <E>(next: Exchange<E>) => Exchange<E>
 
 /**
@@ -111,8 +111,8 @@ export class Transport extends Context.Service<Transport, {
  * ```
  */
 export const layerWrap = (middleware: {
-  readonly client?: Middleware | undefined
-  readonly server?: Middleware | undefined
+  readonly client?: ((next: Exchange<TransportError>) => Exchange<TransportError>) | undefined
+  readonly server?: ((next: Exchange) => Exchange) | undefined
 }): Layer.Layer<Transport, never, Transport> =>
   Layer.effect(
     Transport,

@@ -36,6 +36,15 @@ const programs: Readonly<Record<string, ReadonlyArray<string>>> = {
     "too late: The deadline of examples.bank/Bank.audit has passed",
     "RemoteDefect, never ran: false"
   ],
+  auth: ["ada wrote: day one", "unauthorized: day two", "unauthorized: day three", "pages: 1"],
+  limits: [
+    "Hello, ada!",
+    "Hello, ada!",
+    "ada may come back within three seconds: true",
+    "Hello, bob!",
+    "Hello, ada!"
+  ],
+  badNetwork: ["cut and late: true", "told of all: true", "paid twice: 0"],
   double: ["Hi you (said the double). Come in.", "Good day, you. Come in."]
 }
 
