@@ -97,11 +97,14 @@ const patience = 1024 * 1024
 
 const cancel = 8
 
+/** A negative number says: not at all. */
+const pushback = (retryAfter: number): string => retryAfter === Infinity ? "-1" : String(Math.ceil(retryAfter))
+
 const trailersOf = (reply: Failure, { contentType, isOwn }: Form, code = codeOf(reply)): OutgoingHttpHeaders => {
   const trailers: OutgoingHttpHeaders = { "grpc-status": String(code), [statusTrailer]: reply.status }
   const message = messageOf(reply, contentType)
   if (message !== "") trailers["grpc-message"] = Percent.encode(message)
-  if (reply.retryAfter !== undefined) trailers[pushbackTrailer] = String(Math.ceil(reply.retryAfter))
+  if (reply.retryAfter !== undefined) trailers[pushbackTrailer] = pushback(reply.retryAfter)
   if (reply.status === "Error" && !isOwn && reply.body.length <= Details.limit) {
     trailers[Details.detailsTrailer] = Details.ofError(code, message, reply.body, contentType)
   }

@@ -74,13 +74,10 @@ const appendError = (headers: Array<string>, head: Head, failure: Failure): void
 
 const appendStatus = (headers: Array<string>, failure: Failure): void => {
   headers.push(statusHeader, failure.status)
-  if (failure.retryAfter === undefined || !Number.isFinite(failure.retryAfter)) return
-  headers.push(
-    "Retry-After",
-    String(Math.ceil(failure.retryAfter / 1000)),
-    retryAfterHeader,
-    String(failure.retryAfter)
-  )
+  if (failure.retryAfter === undefined) return
+  // It has no word for never.
+  if (Number.isFinite(failure.retryAfter)) headers.push("Retry-After", String(Math.ceil(failure.retryAfter / 1000)))
+  headers.push(retryAfterHeader, String(failure.retryAfter))
 }
 
 const contentType = (head: Head, reply: Reply): string =>

@@ -48,7 +48,11 @@ const ownRetryAfter = retryAfterHeader.toLowerCase()
 
 const ours = (status: Failure["status"], { body, headers }: Response): Failure => {
   const retryAfter = first(headers[ownRetryAfter])
-  const again = retryAfter === undefined ? undefined : milliseconds(retryAfter, 1)
+  const again = retryAfter === undefined
+    ? undefined
+    : retryAfter === "Infinity"
+    ? Infinity
+    : milliseconds(retryAfter, 1)
   const isExplained = status !== "Error" && essence(first(headers["content-type"]) ?? "") === "application/json"
   return failure(status, isExplained ? explanation(body) : body, again)
 }

@@ -141,5 +141,11 @@ export const writeU32 = (bytes: Uint8Array, at: number, value: number): void => 
 export const readFailure = (flags: number, bytes: Buffer, start: number, end: number): Failure => {
   const timed = (flags & Flag.Time) !== 0 && end - start >= 5
   const body = Buffer.from(bytes.subarray(start + (timed ? 5 : 1), end))
-  return failure(statuses[bytes[start]] ?? "Defect", body, timed ? readU32(bytes, start + 1) : undefined)
+  return failure(statuses[bytes[start]] ?? "Defect", body, timed ? readPause(bytes, start + 1) : undefined)
+}
+
+/** The largest number says: not at all. */
+const readPause = (bytes: Buffer, at: number): number => {
+  const millis = readU32(bytes, at)
+  return millis === 0xffffffff ? Infinity : millis
 }
