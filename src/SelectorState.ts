@@ -8,7 +8,7 @@ export interface SelectorState {
   readonly service: string
   /** All that are registered, in the order of their ids. */
   readonly instances: ReadonlyArray<Standing>
-  /** Whether instances take calls that fail, because half of them are out already. */
+  /** Whether instances take calls that fail, because enough of them are out already. */
   readonly isPanicking: boolean
 }
 

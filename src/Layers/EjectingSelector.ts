@@ -59,7 +59,7 @@ export const make = (options?: Options): Effect.Effect<Selector["Service"], neve
       wards.set(service, ward)
       gauges.push(...Gauges.register(service, context, {
         "rpc.client.instances.ejected": ["Instances that are left out", () => ward.out.size],
-        "rpc.client.instances.spared": ["Instances that fail, and stay because half are out", () => ward.spared.size]
+        "rpc.client.instances.spared": ["Instances that fail, and stay because enough are out", () => ward.spared.size]
       }))
       return ward
     }
@@ -191,6 +191,6 @@ const judge = ({ fiber, lease, rules, selector, service, ward }: Choice): Effect
     const spared = Ward.judge(ward, present, () => lot(fiber), rules)
     if (spared === undefined) return Effect.void
     const facts = { service, out: ward.out.size, of: present.size }
-    return Effect.annotateLogs(Effect.logWarning(`${spared} fails, and stays: half of the instances are out`), facts)
+    return Effect.annotateLogs(Effect.logWarning(`${spared} fails, and stays: enough instances are out`), facts)
   })
 }

@@ -43,7 +43,7 @@ export interface Ward {
   readonly suspects: Map<string, Suspicion>
   /** Who is out for being late. */
   readonly late: Set<string>
-  /** Who fails and stays, since half are out already, and when that was decided. */
+  /** Who fails and stays, since enough are out already, and when that was decided. */
   readonly spared: Map<string, number>
   /** When that was last said. */
   saidAt: number
@@ -178,7 +178,7 @@ const retain = (ward: Ward, present: ReadonlySet<string>): void => {
 /** After so many milliseconds a call counts for little more than a third in the success rate. */
 const memory = 10_000
 
-/** After so many milliseconds it is asked again whether half are still out: each time all instances are looked at. */
+/** After so many milliseconds it is asked again whether enough are still out: each time all instances are looked at. */
 const patience = 1000
 
 /** No larger part is left out for being late, but for a single one: when many are late they have too much to do. */
