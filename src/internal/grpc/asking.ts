@@ -56,12 +56,14 @@ export const follow = (
   }
   const reader = Messages.reader(maxMessage, () => encoding === "gzip")
   stream.on("response", (head) => {
+    wire.vigil.heard()
     encoding = head["grpc-encoding"]
     if (Outcome.isEnd(head)) trailers = head
     else begun()
     settle()
   })
   stream.on("trailers", (head) => {
+    wire.vigil.heard()
     trailers ??= head
     settle()
   })
@@ -77,6 +79,7 @@ export const follow = (
   })
   return {
     read: (read) => {
+      wire.vigil.heard()
       // The page of a proxy is no answer. One that went well may say so in its head.
       if (isOver || (trailers?.[":status"] !== undefined && trailers["grpc-status"] !== "0")) return []
       const messages = reader.read(read)

@@ -14,6 +14,7 @@ import * as Handshakes from "../tls/handshakes.ts"
 import type { Connect } from "../tls/secure.ts"
 import * as Calls from "./calls.ts"
 import * as Settings from "./settings.ts"
+import * as Vigil from "./vigil.ts"
 import * as Wire from "./wire.ts"
 
 export interface Options extends Omit<Wire.Options, "address"> {
@@ -40,11 +41,14 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
       (session) => Effect.sync(() => session.destroy()),
       { interruptible: true }
     )
+    const calls: Wire.Wire["calls"] = new Set()
+    const isOwn = Settings.isOwn(session.remoteSettings)
     const wire: Wire.Wire = {
       session,
       options: { ...options, address: url.href },
-      isOwn: Settings.isOwn(session.remoteSettings),
-      calls: new Set(),
+      isOwn,
+      vigil: Vigil.make(session, options.wheel, () => calls.size > 0, isOwn ? "any" : "strict"),
+      calls,
       total: 0
     }
     const closed = Deferred.makeUnsafe<void>()

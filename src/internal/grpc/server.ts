@@ -12,6 +12,7 @@ import * as Health from "./health.ts"
 import * as Plain from "./plain.ts"
 import * as Serving from "./serving.ts"
 import * as Settings from "./settings.ts"
+import * as Vigil from "./vigil.ts"
 
 export interface Options extends Serving.Options {
   readonly find: (service: string) => Exchange | undefined
@@ -69,6 +70,7 @@ interface Call {
 interface Session {
   readonly http2: Http2.ServerHttp2Session
   readonly calls: Set<Call>
+  readonly vigil: Vigil.Vigil
 }
 
 const evict = (sessions: Iterable<Session>, service: string): void => {
@@ -89,7 +91,9 @@ const withHealth = (options: Options): Options => {
 
 const open = (socket: Socket, options: Options): Session => {
   const http2 = Http2.performServerHandshake(socket, Settings.server(options))
-  const session: Session = { http2, calls: new Set() }
+  const calls = new Set<Call>()
+  const vigil = Vigil.make(http2, options.wheel, () => calls.size > 0, "any")
+  const session: Session = { http2, calls, vigil }
   http2.setLocalWindowSize(Settings.connectionWindow)
   http2.on("error", () => http2.destroy())
   http2.setTimeout(patience, () => http2.destroy())
@@ -111,9 +115,11 @@ const open = (socket: Socket, options: Options): Session => {
 /** The code of a stream that nobody has looked at. */
 const refused = 7
 
-const hold = ({ calls }: Session, stream: Http2.ServerHttp2Stream, service: string): Call => {
+const hold = ({ calls, vigil }: Session, stream: Http2.ServerHttp2Stream, service: string): Call => {
   const call: Call = { service, running: undefined }
   calls.add(call)
+  vigil.heard()
+  vigil.keep()
   stream.on("close", () => {
     calls.delete(call)
     call.running?.closed()

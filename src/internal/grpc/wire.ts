@@ -12,6 +12,7 @@ import { type Kind, kindHeader } from "./head.ts"
 import * as Metadata from "./metadata.ts"
 import * as Paths from "./paths.ts"
 import * as Timeout from "./timeout.ts"
+import type { Vigil } from "./vigil.ts"
 
 export interface Options {
   readonly address: string
@@ -26,6 +27,7 @@ export interface Wire {
   readonly options: Options
   /** Whether the server is one of us. */
   readonly isOwn: boolean
+  readonly vigil: Vigil
   /** The calls that have not ended for their callers. */
   readonly calls: Set<ClientHttp2Stream>
   /** How many calls there have been. */
@@ -48,6 +50,7 @@ export const open = (wire: Wire, call: Call, kind: Kind, size: number): ClientHt
   const stream = session.request(headers, { endStream: false })
   wire.calls.add(stream)
   wire.total++
+  wire.vigil.keep()
   return stream
 }
 
