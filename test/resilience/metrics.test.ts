@@ -112,6 +112,16 @@ describe("the metrics of a client", () => {
       assert.deepStrictEqual(values["call.duration desk/Desk.refuse Overloaded"], [200, 0])
     }))))
 
+  it.effect("do not count a second call that had nowhere to go", () =>
+    counted(Effect.scoped(Effect.gen(function*() {
+      const memory = yield* makeMemory
+      const desk = yield* memory.client(Desk, [yield* memory.serve(Desk, handlers)])
+      const calling = yield* Effect.forkChild(desk.ask(2000))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(calling)
+      assert.strictEqual((yield* told)["hedges"], 0)
+    }))))
+
   it.effect("add up what several clients did, and keep what one did that has left", () =>
     counted(Effect.scoped(Effect.gen(function*() {
       const memory = yield* makeMemory

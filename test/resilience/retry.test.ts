@@ -312,6 +312,15 @@ describe("an instance that hangs", () => {
     Effect.gen(function*() {
       const desk = yield* makeHanging(100, poor)
       assert.deepStrictEqual(yield* timed(desk.look()), ["late", "failed"])
+      const thrifty = yield* makeHanging(100, { budget: { share: 0, floor: 0, burst: 1 } })
+      assert.deepStrictEqual(yield* timed(thrifty.look()), ["early", "b"])
+      assert.deepStrictEqual(yield* timed(thrifty.look()), ["late", "failed"])
+    }))
+
+  it.effect("is waited for by the last attempt of a call", () =>
+    Effect.gen(function*() {
+      const desk = yield* makeHanging(100, { attempts: 1 })
+      assert.deepStrictEqual(yield* timed(desk.look()), ["late", "failed"])
     }))
 })
 

@@ -51,7 +51,6 @@ export const send = (
         first.hedge = second.instance
         if (second.instance !== undefined) return ended(exit, false)
         // There was nobody else.
-        target.hedges.left++
         target.hedged--
         return Effect.never
       })
