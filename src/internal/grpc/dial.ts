@@ -107,6 +107,8 @@ const greet = (
   const closed = () => fail(cause)
   session.on("close", closed)
   session.once("connect", (session, socket) => {
+    // Node tells of the connection even where the session has been given up before.
+    if (session.destroyed) return
     socket.setKeepAlive(true, silence)
     session.setLocalWindowSize(Settings.connectionWindow)
   })
