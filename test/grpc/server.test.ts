@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Client, status } from "@grpc/grpc-js"
+import { Client, compressionAlgorithms, credentials, status } from "@grpc/grpc-js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http2 from "node:http2"
 import { gzipSync } from "node:zlib"
+import * as Framing from "../../src/internal/grpc/framing.ts"
 import * as HttpTransport from "../../src/Layers/HttpTransport.ts"
 import { type Call, type Exchange, failure } from "../../src/Transport.ts"
 import * as Exchanges from "../suites/exchanges.ts"
@@ -70,6 +71,31 @@ describe("a server, to a client of gRPC", () => {
       assert.deepStrictEqual(yield* talk("first", ["a", "b"], false), ["a"])
     }))
 
+  it.live("packs its replies for a client that packs its messages", () =>
+    Effect.gen(function*() {
+      const { port } = yield* pair(Exchanges.echo)
+      const client = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+            "grpc.default_compression_algorithm": compressionAlgorithms.gzip
+          })
+        ),
+        (client) => Effect.sync(() => client.close())
+      )
+      const large = bytes("again and ".repeat(10_000))
+      assert.strictEqual(Buffer.compare(yield* Peers.unary(client, "/orders/echo", large), large), 0)
+      const call = yield* Peers.bidi(client, "/orders/echo")
+      for (const message of [large, bytes("short"), large]) call.write(message)
+      call.end()
+      assert.deepStrictEqual((yield* Peers.replies(call)).map(({ length }) => length), [large.length, 5, large.length])
+      const message = bytes("a".repeat(2000))
+      const packed = Framing.pack([gzipSync(message)], Framing.Flag.Compressed)
+      const headers = { "content-type": "application/grpc+json", "grpc-encoding": "gzip" }
+      const { body } = yield* request(port, headers, packed)
+      assert.match(String(body), /^01000000/)
+      assert.isBelow(String(body).length, 200)
+    }))
+
   it.live("carries a mebibyte, and no more than the limit", () =>
     Effect.gen(function*() {
       const { client } = yield* pair(Exchanges.echo, { maxMessage: 1024 * 1024 })
@@ -126,7 +152,7 @@ describe("a server, to a client of gRPC", () => {
         })
       const expire = (client: Client) =>
         Effect.gen(function*() {
-          const call = Peers.unary(client, "/orders/hang", bytes(""), {}, { deadline: Date.now() + 50 })
+          const call = Peers.unary(client, "/orders/hang", bytes(""), {}, { deadline: Date.now() + 1000 })
           assert.match(yield* problem(call), /^DEADLINE_EXCEEDED/)
         })
       for (const end of [cancel, expire]) {

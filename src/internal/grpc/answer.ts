@@ -5,6 +5,7 @@ import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Failure } from "../../Transport.ts"
 import * as Details from "./details.ts"
 import * as Framing from "./framing.ts"
+import * as Messages from "./messages.ts"
 import * as Percent from "./percent.ts"
 import { codeOf, pushbackTrailer, statusTrailer } from "./statusCodes.ts"
 
@@ -14,6 +15,8 @@ export interface Form {
   readonly contentType: string
   /** Whether the caller is one of us. */
   readonly isOwn: boolean
+  /** Whether the caller packs its messages, and so takes packed ones. */
+  readonly isGzip: boolean
 }
 
 /** Sends the head of an answer, unless that is done. */
@@ -26,7 +29,7 @@ export const begin = (stream: ServerHttp2Stream, form: Form): void => {
 export const succeed = (stream: ServerHttp2Stream, form: Form, last?: Uint8Array): void => {
   if (isOver(stream)) return
   begin(stream, form)
-  close(stream, { "grpc-status": "0" }, last === undefined ? undefined : Framing.pack([last]))
+  close(stream, { "grpc-status": "0" }, last === undefined ? undefined : Messages.pack(form.isGzip)([last]))
 }
 
 /** Answers well and at once. That it went well is in the head: the last frame is the reply, and there are no trailers. */
@@ -60,10 +63,13 @@ export const abandon = (stream: ServerHttp2Stream): void => {
 const isOver = (stream: ServerHttp2Stream): boolean => stream.destroyed || stream.closed || stream.writableEnded
 
 /** One of us knows what we unpack; each header less is time. */
-const head = ({ form, isOwn }: Form): OutgoingHttpHeaders =>
-  isOwn
-    ? { ":status": 200, "content-type": form }
-    : { ":status": 200, "content-type": form, "grpc-accept-encoding": "identity,gzip" }
+const head = ({ form, isGzip, isOwn }: Form): OutgoingHttpHeaders => {
+  const headers: OutgoingHttpHeaders = { ":status": 200, "content-type": form }
+  if (isOwn) return headers
+  headers["grpc-accept-encoding"] = "identity,gzip"
+  if (isGzip) headers["grpc-encoding"] = "gzip"
+  return headers
+}
 
 const close = (stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders, last: Buffer | undefined): void => {
   stream.once("wantTrailers", () => {

@@ -1,7 +1,7 @@
 /**
- * The frames of a stream as messages: cut, and unpacked where they were packed.
+ * The frames of a stream as messages: cut, and unpacked where they were packed. And back.
  */
-import { gunzipSync } from "node:zlib"
+import { gunzipSync, gzipSync } from "node:zlib"
 import * as Framing from "./framing.ts"
 
 /** A message, or the declared error that ends a call between two of us. */
@@ -41,7 +41,23 @@ export const reader = (limit: number, isGzip: () => boolean): Reader => {
   }
 }
 
+/** Messages as a stream carries them, in one piece: packed, where they are to be and it is worth it. */
+export const pack = (isGzip: boolean): (messages: ReadonlyArray<Uint8Array>) => Buffer => isGzip ? zip : plain
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Bytes from which on a message is packed: it would not fit into one packet. */
+const worth = 1400
+
+const plain = (messages: ReadonlyArray<Uint8Array>): Buffer => Framing.pack(messages)
+
+const zip = (messages: ReadonlyArray<Uint8Array>): Buffer =>
+  Buffer.concat(messages.map((message) =>
+    message.length < worth
+      ? Framing.pack([message])
+      // The fastest way of it, as everybody else waits meanwhile.
+      : Framing.pack([gzipSync(message, { level: 1 })], Framing.Flag.Compressed)
+  ))
 
 const large = (which: string, limit: number): Problem => ({
   message: `A message ${which} is over the limit of ${limit}`,

@@ -155,5 +155,6 @@ const refuse = (
   { code, failure }: Head.Refusal
 ): void => {
   const form = headers["content-type"] ?? "application/grpc"
-  Answers.fail(stream, { form, contentType: "", isOwn: headers[Head.kindHeader] !== undefined }, failure, code)
+  const isOwn = headers[Head.kindHeader] !== undefined
+  Answers.fail(stream, { form, contentType: "", isOwn, isGzip: false }, failure, code)
 }

@@ -15,7 +15,6 @@ import * as Inlet from "../inlet.ts"
 import * as Outlet from "../outlet.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Answers from "./answer.ts"
-import * as Framing from "./framing.ts"
 import type { Head } from "./head.ts"
 import * as Messages from "./messages.ts"
 import { Code } from "./statusCodes.ts"
@@ -36,7 +35,13 @@ export interface Running {
 
 /** Serves a call of either kind. */
 export const start = (options: Options, stream: ServerHttp2Stream, head: Head, exchange: Exchange): Running => {
-  const form: Answers.Form = { form: head.form, contentType: head.call.contentType, isOwn: head.kind !== undefined }
+  const isOwn = head.kind !== undefined
+  const form: Answers.Form = {
+    form: head.form,
+    contentType: head.call.contentType,
+    isOwn,
+    isGzip: head.isGzip && !isOwn
+  }
   const reader = Messages.reader(options.maxMessage, () => head.isGzip)
   const serving: Serving = { options, stream, head, exchange, form, reader, fiber: undefined, isOver: false }
   if (head.kind === undefined || head.kind === "many") run(serving, inbound(serving))
@@ -141,7 +146,7 @@ const run = (serving: Serving, messages: Uint8Array | Stream.Stream<Uint8Array>)
     if (end === 0) return Effect.void
     Answers.begin(stream, form)
     const messages = (end === -1 ? replies : replies.slice(0, end)) as ReadonlyArray<Uint8Array>
-    return Outlet.send(stream, messages, Framing.pack)
+    return Outlet.send(stream, messages, Messages.pack(form.isGzip))
   }
   if (call.timeout !== undefined && call.timeout <= 0) return refuse(serving, Deadline.expired(call))
   const expiry = Deadline.watch(options.wheel, call, (reply) => refuse(serving, reply))
