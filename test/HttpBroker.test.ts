@@ -322,17 +322,6 @@ describe("HttpBroker", () => {
   )
 
   between(
-    "leaves out the subscribers of Go Micro, which speak another wire",
-    ({ publisher }) =>
-      Effect.gen(function*() {
-        const registry = yield* Registry
-        const metadata = { broker: "http", topic: "a", secure: "false" }
-        yield* Effect.orDie(registry.register(ghost("ff.http.broadcast", metadata)))
-        yield* publisher.publish("a", [message("one")])
-      })
-  )
-
-  between(
     "opens no port before somebody subscribes, and shares it between subscriptions",
     ({ subscriber }) =>
       Effect.gen(function*() {

@@ -19,7 +19,7 @@ import * as Limits from "../internal/broker/limits.ts"
 import * as Connections from "../internal/connections.ts"
 import * as Id from "../internal/id.ts"
 import * as Listings from "../internal/listings.ts"
-import { Registry, type RegistryError } from "../Registry.ts"
+import { Instance, Registry, type RegistryError } from "../Registry.ts"
 import { Selector } from "../Selector.ts"
 import { Transport } from "../Transport.ts"
 
@@ -38,6 +38,8 @@ export interface Options {
   readonly whenFull?: "wait" | "drop-oldest" | "fail" | undefined
   /** How many events a subscription holds before it reads no more of them; 4096 unless told. */
   readonly inbox?: number | undefined
+  /** Whether to speak with services of Go Micro's first version, too, at the price of a second registration; no unless told. */
+  readonly firstGoMicro?: boolean | undefined
   /** The largest body of an event, in bytes; 1 MiB unless told. */
   readonly maxBody?: number | undefined
 }
@@ -65,6 +67,9 @@ export interface Options {
  * connection that is lost before an acknowledgement has come.
  *
  * More publishings than 1024 do not wait for one outbox; those beyond are refused.
+ *
+ * The brokers of Go Micro find these subscriptions, and are found. They do not say what became of a handler: an event that
+ * they have answered counts as accepted. Those under TLS are not published to.
  */
 export const make = (
   options?: Options
@@ -79,8 +84,9 @@ export const make = (
       acquire: transport.listen(Members.service, inbox.exchange),
       idleTimeToLive: "5 seconds"
     })
-    const listing = (yield* Listings.make(registry))(Members.service)
-    const members = Members.make(listing)
+    const services = options?.firstGoMicro === true ? [Members.service, Members.firstService] : [Members.service]
+    const listings = services.map(yield* Listings.make(registry))
+    const members = Members.make(listings)
     const publisher = yield* Publisher.make({
       members,
       registry,
@@ -97,7 +103,9 @@ export const make = (
     return Broker.of({
       publish: Effect.fnUntraced(function*(topic, messages) {
         yield* Limits.check(topic, { messages }, maxBody)
-        if (!listing.isCurrent) yield* Effect.mapError(listing.ready, unavailable(topic))
+        for (const { isCurrent, ready } of listings) {
+          if (!isCurrent) yield* Effect.mapError(ready, unavailable(topic))
+        }
         return yield* publisher.publish(topic, messages)
       }),
       subscribe: Effect.fnUntraced(function*(topic, interest) {
@@ -106,7 +114,10 @@ export const make = (
         const reachable = yield* Effect.mapError(RcRef.get(address), unavailable(topic))
         const instance = Members.makeInstance(topic, interest.group, yield* Id.make, reachable)
         const deliveries = yield* inbox.open(instance.id, topic, interest.prefetch)
-        yield* Effect.mapError(registry.register(instance), unregistered(topic))
+        for (const service of services) {
+          const registered = registry.register(new Instance({ ...instance, service }))
+          yield* Effect.mapError(registered, unregistered(topic))
+        }
         yield* Effect.acquireRelease(
           Effect.sync(() => members.join(instance)),
           () => Effect.sync(() => members.leave(instance))

@@ -1,4 +1,4 @@
-/** `/<service>/<method>`, the path of a call. */
+/** `/<service>/<method>`, the path of a call; and where the brokers of Go Micro post their events. */
 
 /** A service and a method as the path names them: `orders` and `place`, or `orders` and `Orders.place`. */
 export interface Target {
@@ -14,6 +14,7 @@ export const parse = (url: string): Parsed => {
   const query = url.indexOf("?")
   const end = query === -1 ? url.length : query
   const slash = url.indexOf("/", 1)
+  if (query !== -1 && eventPaths.has(url.slice(0, query))) return ofEvent(url.slice(query + 1))
   if (url[0] !== "/" || slash <= 1 || slash >= end - 1) return "NotACall"
   if (url.slice(slash + 1, end).includes("/")) return "NotACall"
   const service = decode(url.slice(1, slash))
@@ -32,6 +33,14 @@ export const payload = (url: string): Uint8Array => {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Of Go Micro's later versions, and of its first: `/?id=<subscription>`. */
+const eventPaths: ReadonlySet<string> = new Set(["/", "/_sub"])
+
+const ofEvent = (query: string): Parsed => {
+  const id = new URLSearchParams(query).get("id")
+  return id === null || id === "" ? "NotACall" : { service: "micro.http.broker", method: id }
+}
 
 const decode = (segment: string): string | undefined => {
   if (!segment.includes("%")) return segment

@@ -7,9 +7,11 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Delivery } from "../../../Message.ts"
-import { type Call, type Exchange, failure, type Reply } from "../../../Transport.ts"
+import type { Delivery, Message } from "../../../Message.ts"
+import { type Exchange, failure, type Reply } from "../../../Transport.ts"
+import * as Id from "../../id.ts"
 import * as Frames from "./frames.ts"
+import * as GoMicro from "./goMicro.ts"
 import * as Ledger from "./ledger.ts"
 import * as Slot from "./slot.ts"
 
@@ -33,8 +35,17 @@ export const make = (capacity: number): Inbox => {
       const frames = messages instanceof Uint8Array ? Stream.succeed(messages) : messages
       return verdicts(slot, frames)
     })
+  const unary: Exchange["unary"] = (call, body) =>
+    Effect.flatMap(Id.make, (id) => {
+      const slot = slots.get(call.method)
+      if (slot === undefined) return Effect.succeed(failure("Unimplemented", `${call.method} has left`))
+      const message = GoMicro.read(body, id)
+      return message === undefined
+        ? Effect.succeed(failure("Malformed", "what came is no event of Go Micro"))
+        : single(slot, message)
+    })
   return {
-    exchange: { stream, unary: (call) => Effect.succeed(wrongLane(call)) },
+    exchange: { stream, unary },
     open: (id, topic, prefetch) =>
       Effect.map(
         Effect.acquireRelease(
@@ -56,7 +67,23 @@ export const make = (capacity: number): Inbox => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const wrongLane = ({ method }: Call): Reply => failure("Malformed", `events for ${method} come as a stream`)
+/** An event of Go Micro: one request, answered once it is settled. */
+const single = (slot: Slot.Slot, message: Message): Effect.Effect<Reply> =>
+  Effect.andThen(
+    slot.room,
+    Effect.callback<Reply>((resume) => {
+      const ledger: Slot.Ledger = {
+        enter: () => 0,
+        settle: (_, pause) =>
+          resume(Effect.succeed(
+            pause === undefined ? new Uint8Array(0) : failure("Unavailable", "the event was given back", pause)
+          )),
+        end: (problem) => resume(Effect.succeed(problem ?? failure("Unavailable", "the event was given back")))
+      }
+      slot.enter([{ message, handed: 0 }], ledger)
+      return Effect.sync(() => slot.leave(ledger))
+    })
+  )
 
 /** What comes of the events of one publisher's stream, until all are settled and no more come. */
 const verdicts = (slot: Slot.Slot, frames: Stream.Stream<Uint8Array>): Stream.Stream<Reply> =>

@@ -7,14 +7,9 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type { Failure, Reply } from "../../../Transport.ts"
 import * as Frames from "./frames.ts"
+import type * as Slot from "./slot.ts"
 
-export interface Ledger {
-  /** The number of the next event that has come. */
-  readonly enter: () => number
-  /** An event is accepted, or given back for so many milliseconds. */
-  readonly settle: (event: number, pause: number | undefined) => void
-  /** No more events come; with a failure, those that are open are not settled any more. */
-  readonly end: (failure?: Failure) => void
+export interface Ledger extends Slot.Ledger {
   /** Frames of verdicts, each with those of some milliseconds; then the failure, if there is one. */
   readonly pull: Pull.Pull<readonly [Reply]>
 }

@@ -8,6 +8,9 @@ import type * as Listings from "../../listings.ts"
 export const service = "micro.http.broker"
 export const broadcast = "ff.http.broadcast"
 
+/** The same of Go Micro's first version. */
+export const firstService = "go.micro.http.broker"
+
 // What tells these subscriptions from those of Go Micro.
 const carrier = "effect-micro"
 
@@ -36,39 +39,49 @@ export const makeInstance = (topic: string, group: string | undefined, id: strin
     endpoints: []
   })
 
+/** Whether an instance speaks our frames; the others are brokers of Go Micro. */
+export const isOurs = ({ metadata }: Instance): boolean => metadata["carrier"] === carrier
+
 export const topicOf = ({ metadata }: Instance): string => metadata["topic"] ?? ""
 
 /** Where two instances are members of the same group. */
 export const partyOf = ({ id, version }: Instance): string => version === broadcast ? id : version
 
-export const make = (listing: Listings.Listing): Members => {
+/** The members that the lists of these services tell of, the first of which is the one that ours register under. */
+export const make = (listings: ReadonlyArray<Listings.Listing>): Members => {
   const own = new Map<string, Instance>()
-  let known: { readonly list: Listings.Listing["list"]; readonly topics: Map<string, Parties> } | undefined
+  let known = new Map<string, Parties>()
+  let lists: ReadonlyArray<Listings.Listing["list"]> = []
 
   const partiesOf = (topic: string): Parties => {
-    const others = (listing.list ?? []).filter(({ id, metadata }) => metadata["carrier"] === carrier && !own.has(id))
+    // Where ours are listed a second time, for the first version of Go Micro, that is for nobody else.
+    const others = listings.flatMap(({ list = [] }, at) =>
+      list.filter((instance) => !own.has(instance.id) && (at === 0 || !isOurs(instance)))
+    )
     return Map.groupBy([...own.values(), ...others].filter((instance) => topicOf(instance) === topic), partyOf)
   }
   const parties = (topic: string): Parties => {
-    if (known === undefined || known.list !== listing.list) known = { list: listing.list, topics: new Map() }
-    const found = known.topics.get(topic)
+    const isSame = listings.every(({ list }, at) => list === lists[at])
+    if (!isSame || known.size >= mostTopics) known = new Map()
+    if (!isSame) lists = listings.map(({ list }) => list)
+    const found = known.get(topic)
     if (found !== undefined) return found
-    if (known.topics.size >= mostTopics) known.topics.clear()
     const made = partiesOf(topic)
-    known.topics.set(topic, made)
+    known.set(topic, made)
     return made
   }
   return {
     parties,
     peers: (instance) => parties(topicOf(instance)).get(partyOf(instance)) ?? [],
-    isListed: ({ id }) => own.has(id) || (listing.list?.some((instance) => instance.id === id) ?? false),
+    isListed: ({ id }) =>
+      own.has(id) || listings.some(({ list }) => list?.some((instance) => instance.id === id) === true),
     join: (instance) => {
       own.set(instance.id, instance)
-      known = undefined
+      known = new Map()
     },
     leave: ({ id }) => {
       own.delete(id)
-      known = undefined
+      known = new Map()
     }
   }
 }

@@ -16,6 +16,8 @@ import * as Members from "./members.ts"
 import type * as Outbox from "./outbox.ts"
 import * as Parcel from "./parcel.ts"
 import * as Post from "./post.ts"
+import * as Carrying from "./stream.ts"
+import type * as Way from "./way.ts"
 
 export interface Publisher {
   readonly publish: (topic: string, messages: ReadonlyArray<Message>) => Effect.Effect<Receipt, BrokerError>
@@ -47,8 +49,9 @@ export const make = (options: Options): Effect.Effect<Publisher, never, Scope.Sc
       posts.set(subscriber.id, made)
       return made
     }
-    const office: Post.Office = {
+    const office: Way.Office = {
       connect: connections.get,
+      carry: (way) => Members.isOurs(way.subscriber) ? Carrying.carry(way) : goMicro(way),
       isListed: members.isListed,
       doubt: registry.doubt,
       bounds,
@@ -105,6 +108,10 @@ export const make = (options: Options): Effect.Effect<Publisher, never, Scope.Sc
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Loaded where one of them is found, as is the client of HTTP that it needs. */
+const goMicro = (way: Way.Way) =>
+  Effect.flatMap(Effect.promise(() => import("./goMicroPost.ts")), ({ carry }) => carry(way))
 
 const none: Members.Parties = new Map()
 

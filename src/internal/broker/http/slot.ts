@@ -7,9 +7,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type { Delivery, Message } from "../../../Message.ts"
-import { failure } from "../../../Transport.ts"
+import { type Failure, failure } from "../../../Transport.ts"
 import type { Handed } from "./frames.ts"
-import type { Ledger } from "./ledger.ts"
+
+/** Where the verdicts about some events go. */
+export interface Ledger {
+  /** The number of the next event that has come. */
+  readonly enter: () => number
+  /** An event is accepted, or given back for so many milliseconds. */
+  readonly settle: (event: number, pause: number | undefined) => void
+  /** No more events come; with a failure, those that are open are not settled any more. */
+  readonly end: (failure?: Failure) => void
+}
 
 export interface Slot {
   /** Holds events, whose verdicts go to the ledger. */
