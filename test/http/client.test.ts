@@ -282,6 +282,15 @@ describe("faults of the wire", () => {
       assert.strictEqual(connections.size, 1)
     }))
 
+  it.live("has no more connections than callers, who call again as soon as they are answered", () =>
+    Effect.gen(function*() {
+      const { connections, url } = yield* serve({ orders: echo })
+      const client = yield* connect(url)
+      const caller = Effect.repeat(client.unary(call("echo"), bytes("1")), { times: 50 })
+      yield* Effect.all(Array.from({ length: 8 }, () => caller), { concurrency: "unbounded" })
+      assert.strictEqual(connections.size, 8)
+    }))
+
   it.live("streams of messages, or of replies in anything but JSON, are Unsupported", () =>
     Effect.gen(function*() {
       const { url } = yield* serve({ orders: echo })

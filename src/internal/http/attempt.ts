@@ -9,6 +9,7 @@ import { isRefusal } from "../tls/handshakes.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Feed from "./feed.ts"
 import * as Outcome from "./outcome.ts"
+import type { Turn } from "./turn.ts"
 
 export interface Options {
   readonly address: string
@@ -43,7 +44,7 @@ export interface Request {
 
 /** Sends a request, and gives up at the deadline of its call. Returns how to withdraw it. */
 export const send = (
-  pool: Dispatcher,
+  turn: Turn,
   call: Call,
   { headers, message, path }: Request,
   { address, maxMessage, wheel }: Options,
@@ -68,7 +69,7 @@ export const send = (
   const body = Buffer.from(message.buffer, message.byteOffset, message.length)
   const headersTimeout = limit === undefined ? patience : 0
   const bodyTimeout = feed === undefined ? headersTimeout : silence
-  pool.dispatch({ path, method: "POST", headers, body, headersTimeout, bodyTimeout }, attempt)
+  turn.dispatch({ path, method: "POST", headers, body, headersTimeout, bodyTimeout }, attempt)
   return Effect.sync(() => {
     if (entry !== undefined) wheel.remove(entry)
     attempt.withdraw()

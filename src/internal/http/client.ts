@@ -19,6 +19,7 @@ import * as Attempt from "./attempt.ts"
 import * as Following from "./following.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as Metadata from "./metadata.ts"
+import * as Turn from "./turn.ts"
 
 /** What the lane may use. */
 export interface Options {
@@ -65,6 +66,7 @@ export const connect: (url: URL, options: Options) => Effect.Effect<Connection, 
 // ---------------------------------------------------------------------------------------------------------------------
 
 interface Line extends Connection, Idle.Use {
+  readonly pending: () => number
   /** Takes no more calls. */
   readonly end: Effect.Effect<void>
 }
@@ -113,8 +115,10 @@ const make = (pool: Pool, address: string, options: Options): Line => {
   let open = 0
   let total = 0
   let ended = false
+  const turn = Turn.make(pool)
   const leave = (): void => {
     open--
+    turn.answered()
   }
   const refusal = (message: number, metadata: number): Exit.Exit<Reply, TransportError> | undefined => {
     if (ended) return Exit.fail(new TransportError({ reason: new NotConnected({ address }) }))
@@ -131,7 +135,7 @@ const make = (pool: Pool, address: string, options: Options): Line => {
     }
     open++
     total++
-    return Attempt.send(pool, call, request, attempts, { settle: sink.settle, feed: sink.feed, leave })
+    return Attempt.send(turn, call, request, attempts, { settle: sink.settle, feed: sink.feed, leave })
   }
   return {
     unary: (call, message) =>
