@@ -48,7 +48,8 @@ export const follow = (
   const settle = () => {
     if (trailers === undefined || !complete) return
     const outcome = Outcome.read(call, trailers, error)
-    end(outcome instanceof Error ? lost(wire, outcome) : outcome)
+    if (outcome === "done" && !reader.isWhole()) end(failure("Malformed", "The answer ends within a message"))
+    else end(outcome instanceof Error ? lost(wire, outcome) : outcome)
     // A server that has answered does not always read what else was to be sent. A reset is a write of its own, so that
     // a stream which ends by itself is left to.
     if (!stream.writableEnded) drop(wire, stream)
