@@ -21,9 +21,12 @@ export const cut = ({ pace, road, target }: Line, head: Head, history: Attempts.
     : head
 }
 
-/** Whether the time of an attempt is up; a millisecond is the other side's to count differently. */
+/**
+ * Whether the time of an attempt is up. Timers count whole milliseconds from the last turn of the event loop, so each of
+ * the two that may be involved is early by as much as one.
+ */
 export const isUp = ({ call, clock, since }: Head): boolean =>
-  call.timeout !== undefined && now(clock) - since >= call.timeout - 1
+  call.timeout !== undefined && now(clock) - since >= call.timeout - 2
 
 // ---------------------------------------------------------------------------------------------------------------------
 
