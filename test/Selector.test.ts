@@ -199,8 +199,17 @@ describe("Selector.CurrentAddresses", () => {
       const greeter = yield* client(Greeter, { registry: knowing("greeter", listed.address) })
       assert.strictEqual(yield* greeter.hello(), "listed")
       assert.strictEqual(yield* greeter.hello().pipe(at(named.address)), "named")
-      const error = yield* Effect.flip(greeter.hello().pipe(at("no address at all")))
-      assert.include(["Unreachable", "Unimplemented"], error.reason._tag)
+    }))
+
+  it.live("says of an address that is none that nobody can be called there", () =>
+    Effect.gen(function*() {
+      const { address } = yield* serve(Greeter, { hello: () => Effect.succeed("listed") })
+      const greeter = yield* client(Greeter, { registry: knowing("greeter", address) })
+      for (const none of ["", "no address at all", "micro://", "micro://[", "gopher://127.0.0.1:70"]) {
+        const error = yield* Effect.flip(greeter.hello().pipe(at(none)))
+        assert.include(["Unreachable", "Unimplemented"], error.reason._tag, none)
+        assert.strictEqual(yield* greeter.hello().pipe(at(none, address)), "listed")
+      }
     }))
 })
 

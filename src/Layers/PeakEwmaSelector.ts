@@ -95,9 +95,10 @@ interface Fleet {
 /** A call begins, and is timed. */
 const begin = (fleet: Fleet, peak: Peak.Peak, start: number, { clock, lease }: Choice): void => {
   const isOpen = Loan.onEnd(lease, clock, (exit, end) => {
+    const elapsed = Math.max(0, end - start)
     const failed = exit._tag === "Failure" && !Fault.isLate(exit)
-    Peak.end(peak, end - start, failed, end, fleet.rates)
-    if (!failed) fleet.typical += (end - start - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
+    Peak.end(peak, elapsed, failed, end, fleet.rates)
+    if (!failed) fleet.typical += (elapsed - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
   })
   if (isOpen) Peak.begin(peak, start, fleet.rates)
 }

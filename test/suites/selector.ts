@@ -1,5 +1,6 @@
 /** The laws of a selector, run against every layer of the tag. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -177,6 +178,42 @@ export const selectorSuite = (name: string, layer: Layer.Layer<Selector, never, 
         assert.strictEqual(yield* pick(), "a")
         yield* registry.tell(instance("b"))
         assert.strictEqual(yield* pick(), "b")
+      }))
+
+    law("bears two instances with the same id", (registry) =>
+      Effect.gen(function*() {
+        const [a, other, b] = [instance("a"), instance("a", { version: "2" }), instance("b")]
+        yield* registry.tell(a, other, b)
+        assert.containsAllKeys({ a: 0, b: 0 }, Object.keys(yield* tally(200)))
+        assert.deepStrictEqual(yield* tally(50, { avoid: new Set(["a"]) }), { b: 50 })
+        yield* registry.tell(b)
+        assert.deepStrictEqual(yield* tally(50), { b: 50 })
+      }))
+
+    law("bears clocks that jump, back and forth", (registry) =>
+      Effect.gen(function*() {
+        yield* registry.tell(instance("a"), instance("b"))
+        let time = 0n
+        let step = 0
+        const clock = yield* Clock.Clock
+        const jumping: Clock.Clock = {
+          ...clock,
+          sleep: (duration) => clock.sleep(duration),
+          currentTimeMillisUnsafe: () => Number(time / 1_000_000n),
+          // A week at most, in nanoseconds.
+          monotonicTimeNanosUnsafe: () => time += [1n, -604_800_000_000_000n, 7n, 604_800_000_000_000n][step++ % 4]!
+        }
+        const counts = yield* Effect.provideService(tally(500), Clock.Clock, jumping)
+        assert.strictEqual(Object.values(counts).reduce((sum, count) => sum + count, 0), 500)
+        assert.containsAllKeys({ a: 0, b: 0 }, Object.keys(counts))
+        const selector = yield* Selector
+        const states = selector.watch("orders").pipe(Stream.take(1), Stream.runCollect)
+        for (const { instances } of yield* states) {
+          for (const { inFlight = 0, latency = 0 } of instances) {
+            assert.strictEqual(inFlight, 0)
+            assert.isTrue(Number.isFinite(latency) && latency >= 0, `${latency}`)
+          }
+        }
       }))
 
     law("can be interrupted while it waits", (registry) =>

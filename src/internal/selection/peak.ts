@@ -58,7 +58,7 @@ export const begin = (peak: Peak, now: number, rates: Rates): void => {
 
 /** A call ends that took so long. */
 export const end = (peak: Peak, elapsed: number, failed: boolean, now: number, rates: Rates): void => {
-  const sample = Math.min(failed ? Math.max(elapsed, rates.penalty) : elapsed, most)
+  const sample = Math.min(Math.max(elapsed, failed ? rates.penalty : 0), most)
   const rest = fade(peak, now, rates)
   const latency = peak.latency === undefined ? 0 : peak.latency * rest
   peak.latency = sample > latency ? sample : latency + sample * (1 - rest)
@@ -77,4 +77,5 @@ const most = 60_000
 /** How long nothing has been heard of calls that are in flight. */
 const silence = (peak: Peak, now: number): number => peak.inFlight === 0 ? 0 : now - peak.heardAt
 
-const fade = (peak: Peak, now: number, { decay }: Rates): number => Math.exp((peak.heardAt - now) / decay)
+/** What is left of the past. All of it, by a clock that went back. */
+const fade = (peak: Peak, now: number, { decay }: Rates): number => Math.exp(Math.min(0, peak.heardAt - now) / decay)

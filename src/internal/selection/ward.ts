@@ -70,7 +70,7 @@ export const isDue = (ward: Ward): boolean => ward.suspects.size > 0 || ward.hea
 /** Notes how a call ended to an instance that is not out. */
 export const note = (ward: Ward, id: string, exit: Exit.Exit<unknown, unknown>, now: number, rules: Rules): void => {
   const health = healthOf(ward, id, now)
-  const rest = Math.exp((health.heardAt - now) / memory)
+  const rest = Math.exp(Math.min(0, health.heardAt - now) / memory)
   health.heardAt = now
   health.calls = health.calls * rest + 1
   health.failures *= rest
