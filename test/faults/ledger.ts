@@ -22,10 +22,10 @@ export class Ledger extends Contract.Service<Ledger>()("ledger", {
   talk: Contract.method({ payload: Contract.stream(Entry), success: Contract.stream(Line) })
 }) {}
 
-/** What has run where. */
-export interface Book {
-  /** The instance of each run, by the id of its entry. */
-  readonly runs: Map<string, Array<string>>
+/** What handlers write into. */
+export interface Pen {
+  /** An entry is written down by an instance. */
+  readonly note: (id: string, by: string) => void
   /** Handlers that have begun and not ended. */
   open: number
   /** Instances whose handlers never come to an end by themselves. */
@@ -34,7 +34,23 @@ export interface Book {
   readonly working: Deferred.Deferred<void>
 }
 
-export const makeBook = (): Book => ({ runs: new Map(), open: 0, stuck: new Set(), working: Deferred.makeUnsafe() })
+/** What has run where. */
+export interface Book extends Pen {
+  /** The instances of each run, by the id of its entry. */
+  readonly runs: ReadonlyMap<string, ReadonlyArray<string>>
+}
+
+export const makeBook = (): Book => {
+  const runs = new Map<string, ReadonlyArray<string>>()
+  return { ...makePen((id, by) => runs.set(id, [...runs.get(id) ?? [], by])), runs }
+}
+
+export const makePen = (note: Pen["note"]): Pen => ({
+  note,
+  open: 0,
+  stuck: new Set(),
+  working: Deferred.makeUnsafe()
+})
 
 /** Long enough for a byte in the middle of it to be neither of its head nor of its end. */
 const page = "0123456789abcdef".repeat(256)
@@ -43,11 +59,11 @@ const page = "0123456789abcdef".repeat(256)
 export const pages = 3
 
 /** The handlers of an instance. */
-export const handlers = (by: string, book: Book): Contract.Procedures<(typeof Ledger)["methods"]> => {
+export const handlers = (by: string, book: Pen): Contract.Procedures<(typeof Ledger)["methods"]> => {
   const line: Line = { by, text: page }
   const run = (id: string) =>
     Effect.suspend(() => {
-      book.runs.set(id, [...book.runs.get(id) ?? [], by])
+      book.note(id, by)
       return book.stuck.has(by) ? Effect.andThen(Deferred.succeed(book.working, undefined), Effect.never) : Effect.void
     })
   const counted = Effect.acquireRelease(
