@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Broker, subscribe, type SubscribeOptions } from "../src/Broker.ts"
 import type { BrokerError } from "../src/BrokerError.ts"
@@ -36,6 +37,8 @@ brokerSuite("HttpBroker over HttpTransport", Layer.provide(HttpBroker.HttpBroker
 interface Nodes {
   readonly publisher: Broker["Service"]
   readonly subscriber: Broker["Service"]
+  /** One more. */
+  readonly node: Effect.Effect<Broker["Service"], never, Scope.Scope>
 }
 
 const overMemory = Effect.map(MemoryTransport.make, (transport) => Effect.succeed(transport))
@@ -63,7 +66,7 @@ const between = (
           Effect.provideService(Registry, registry)
         )
         const [publisher, subscriber] = yield* Effect.all([node, node])
-        yield* Effect.provideService(proof({ publisher, subscriber }, doubted), Broker, subscriber)
+        yield* Effect.provideService(proof({ publisher, subscriber, node }, doubted), Broker, subscriber)
       }).pipe(
         Effect.provide([MemoryRegistryLive, JsonCodecLive]),
         Effect.provideService(References.MinimumLogLevel, "None")
@@ -243,6 +246,18 @@ describe("HttpBroker", () => {
       }),
     { outbox: 16, inbox: 8, whenFull: "fail", timeout: "1 second" }
   )
+
+  between("handles what had arrived when its publisher goes", ({ node, subscriber }) =>
+    Effect.gen(function*() {
+      const { begun, heard, hold } = yield* held(subscriber, "a")
+      const scope = yield* Scope.make()
+      const publisher = yield* Scope.provide(node, scope)
+      yield* Effect.forkIn(publisher.publish("a", ["one", "two"].map(message)), scope)
+      yield* Deferred.await(begun)
+      yield* Scope.close(scope, Exit.void)
+      yield* hold.open
+      assert.deepStrictEqual(yield* Queue.takeN(heard, 2), ["one", "two"])
+    }))
 
   between("says who has accepted", ({ subscriber }) =>
     Effect.gen(function*() {
