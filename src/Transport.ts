@@ -70,6 +70,8 @@ export interface Connection extends Exchange<TransportError> {
   readonly isOpen: () => boolean
   /** Completes when the connection has ended by itself: it was lost, or idle, or the other side took its leave. */
   readonly closed: Effect.Effect<void>
+  /** How many calls are under way, where that is known: a connection without any may be closed to make room. */
+  readonly pending?: (() => number) | undefined
 }
 
 /** Wraps an exchange, on whichever side of the wire. One for callers alone may also fail as the wire does. */
@@ -124,7 +126,12 @@ export const layerWrap = (middleware: {
           : (address) =>
             Effect.map(
               transport.connect(address),
-              (connection) => ({ ...client(connection), isOpen: connection.isOpen, closed: connection.closed })
+              (connection) => ({
+                ...client(connection),
+                isOpen: connection.isOpen,
+                closed: connection.closed,
+                pending: connection.pending
+              })
             ),
         listen: server === undefined
           ? transport.listen

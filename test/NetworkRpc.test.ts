@@ -138,7 +138,9 @@ describe("the road to an instance", () => {
         assert.strictEqual((yield* reasonOf(shop.ping()))._tag, "Unreachable")
         assert.strictEqual(connects(), attempts)
         assert.strictEqual((yield* reasonOf(Stream.runDrain(shop.follow(1))))._tag, "Unreachable")
-        assert.strictEqual(connects(), 2 * attempts)
+        // Who could not be reached a moment ago is dialled by a call that comes back to it, and else may be left alone.
+        assert.isAbove(connects(), attempts)
+        assert.isAtMost(connects(), 2 * attempts)
       }
     }))
 

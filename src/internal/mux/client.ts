@@ -21,6 +21,7 @@ import * as Wire from "./wire.ts"
 export type Options = Wire.Options
 
 export interface Client extends Connection, Use {
+  readonly pending: () => number
   /** Ends the connection. Calls under way fail. */
   readonly close: Effect.Effect<void>
 }

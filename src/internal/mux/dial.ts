@@ -55,7 +55,7 @@ const open = (url: URL, options: Options): Effect.Effect<Client.Client, Transpor
     if (options.secure === undefined) {
       const socket = url.protocol === "unix:"
         ? Net.connect(decodeURIComponent(url.pathname))
-        : Net.connect({ host, port, noDelay: true, keepAlive: true })
+        : Net.connect({ host, port, noDelay: true, keepAlive: true, autoSelectFamily: true })
       upgrade(socket, url.host || "localhost", ready, fail)
       return Effect.sync(() => socket.destroy())
     }

@@ -63,7 +63,7 @@ const exchange = (
     line.settles = lease.state._tag !== "Empty"
     const connection = line.road.connections.find(lent.address)
     const sent = connection === undefined
-      ? Effect.flatMap(Line.dial(line, head, lent.address), (dialled) => dialled.unary(call, message))
+      ? Effect.flatMap(Line.dial(line, head, lent, options?.avoid), (dialled) => dialled.unary(call, message))
       : connection.unary(call, message)
     return line.settles && !watched ? watch(sent) : sent
   })

@@ -151,9 +151,11 @@ export const lend = (
 export const dial = (
   line: Line,
   { call, cut, deadline, since }: Head,
-  address: string
+  { address, id }: Instance,
+  avoid: SelectOptions["avoid"]
 ): Effect.Effect<Connection, TransportError | RpcError.RpcError> =>
-  before(line.road.connections.get(address), call, cut ? since + (call.timeout ?? 0) : deadline)
+  // Who is sent back to an instance has nowhere else to go.
+  before(line.road.connections.get(address, avoid?.has(id)), call, cut ? since + (call.timeout ?? 0) : deadline)
 
 /** Bounds what may wait before a transport bounds the call itself. Not for the hot path. */
 const before = <A, E>(

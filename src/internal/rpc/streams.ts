@@ -159,7 +159,7 @@ const first = (
     visit.instance = lent
     if (span !== undefined) Spans.lent(span, lent)
     return Effect.flatMap(
-      Line.dial(line, head, lent.address),
+      Line.dial(line, head, lent, visit.history?.tried),
       (connected) =>
         Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
           const replies = Effect.mapError(pull, broken)
