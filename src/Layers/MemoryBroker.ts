@@ -39,70 +39,26 @@ export interface Options {
 export const make = (options?: Options): Effect.Effect<Broker["Service"], never, Scope.Scope> =>
   Effect.gen(function*() {
     const scope = yield* Effect.scope
-    const capacity = options?.capacity ?? 1024
     const maxBody = options?.maxBody ?? Limits.maxBody
-    const topics = new Map<string, Map<string, Group>>()
-    let subscriptions = 0
-    yield* Effect.addFinalizer(() =>
-      Effect.forEach(
-        [...topics.values()].flatMap((groups) => Array.from(groups.values())),
-        ({ backlog }) => backlog.end
-      )
-    )
-
-    const join = (topic: string, name: string) =>
-      Effect.sync(() => {
-        const groups = topics.get(topic) ?? new Map<string, Group>()
-        const group = groups.get(name) ?? { backlog: Backlog.make(capacity), members: 0 }
-        topics.set(topic, groups.set(name, group))
-        group.members++
-        return group
-      })
-    const leave = (topic: string, name: string) =>
-      Effect.suspend(() => {
-        const groups = topics.get(topic)
-        const group = groups?.get(name)
-        if (groups === undefined || group === undefined || --group.members > 0) return Effect.void
-        groups.delete(name)
-        if (groups.size === 0) topics.delete(topic)
-        return group.backlog.end
-      })
+    const groups = makeGroups(options?.capacity ?? 1024)
+    yield* Effect.addFinalizer(() => groups.end)
 
     return Broker.of({
       publish: Effect.fnUntraced(function*(topic, messages) {
         yield* Limits.check(topic, { messages }, maxBody)
-        const groups = [...topics.get(topic) ?? []]
-        yield* Effect.forEach(groups, ([, { backlog }]) => backlog.offer(messages), {
+        const listening = [...groups.of(topic)]
+        yield* Effect.forEach(listening, ([, { backlog }]) => backlog.offer(messages), {
           concurrency: "unbounded",
           discard: true
         })
-        return { acceptedBy: groups.map(([name]) => name).toSorted() }
+        return { acceptedBy: listening.map(([name]) => name).toSorted() }
       }),
       subscribe: Effect.fnUntraced(function*(topic, interest) {
         yield* Limits.check(topic, interest, maxBody)
-        const name = interest.group ?? `#${++subscriptions}`
-        const { backlog } = yield* Effect.acquireRelease(join(topic, name), () => leave(topic, name))
-        const unsettled = new Set<Backlog.Entry>()
-        yield* Effect.addFinalizer(() => backlog.giveBack([...unsettled].map(again)))
-        const deliver = (entry: Backlog.Entry): Delivery => ({
-          message: entry.message,
-          topic,
-          attempt: entry.handed + 1,
-          ack: Effect.sync(() => void unsettled.delete(entry)),
-          giveBack: (delay) =>
-            Effect.suspend(() => {
-              unsettled.delete(entry)
-              const back = backlog.giveBack([again(entry)])
-              return delay === undefined ? back : Effect.asVoid(Effect.forkIn(Effect.delay(back, delay), scope))
-            })
-        })
-        const hold = (entries: Backlog.Taken) => {
-          for (const entry of entries) unsettled.add(entry)
-        }
+        const { backlog } = yield* groups.join(topic, interest.group)
         // One by one within a group, so that whoever is idle gets the next.
-        const take = backlog.take(interest.group === undefined ? interest.prefetch : 1, hold)
-        const pull = Effect.map(take, ([first, ...others]) => [deliver(first), ...others.map(deliver)] as const)
-        return { deliveries: Stream.fromPull(Effect.succeed(pull)) }
+        const most = interest.group === undefined ? interest.prefetch : 1
+        return { deliveries: yield* handedOut(backlog, topic, most, scope) }
       })
     })
   })
@@ -119,6 +75,83 @@ export const MemoryBrokerLive: Layer.Layer<Broker> = layer()
 interface Group {
   readonly backlog: Backlog.Backlog
   members: number
+}
+
+interface Groups {
+  /** Those who listen to a topic, by name. */
+  readonly of: (topic: string) => Iterable<readonly [string, Group]>
+  /** Is a member of the group until the scope closes; of one of its own without a name. */
+  readonly join: (topic: string, name: string | undefined) => Effect.Effect<Group, never, Scope.Scope>
+  readonly end: Effect.Effect<void>
+}
+
+const makeGroups = (capacity: number): Groups => {
+  const topics = new Map<string, Map<string, Group>>()
+  let unnamed = 0
+  const enter = (topic: string, name: string) => {
+    const groups = topics.get(topic) ?? new Map<string, Group>()
+    const group = groups.get(name) ?? { backlog: Backlog.make(capacity), members: 0 }
+    topics.set(topic, groups.set(name, group))
+    group.members++
+    return group
+  }
+  const leave = (topic: string, name: string, group: Group): Effect.Effect<void> => {
+    if (--group.members > 0) return Effect.void
+    const groups = topics.get(topic)
+    groups?.delete(name)
+    if (groups?.size === 0) topics.delete(topic)
+    return group.backlog.end
+  }
+  return {
+    of: (topic) => topics.get(topic) ?? [],
+    join: (topic, group) =>
+      Effect.suspend(() => {
+        const name = group ?? `#${++unnamed}`
+        return Effect.acquireRelease(
+          Effect.sync(() => enter(topic, name)),
+          (group) => Effect.suspend(() => leave(topic, name, group))
+        )
+      }),
+    end: Effect.suspend(() =>
+      Effect.forEach(
+        [...topics.values()].flatMap((groups) => Array.from(groups.values())),
+        ({ backlog }) => backlog.end,
+        {
+          discard: true
+        }
+      )
+    )
+  }
+}
+
+/** Takes from a backlog, so many at a time; what is not settled when the scope closes is put back. */
+const handedOut = (
+  backlog: Backlog.Backlog,
+  topic: string,
+  most: number,
+  broker: Scope.Scope
+): Effect.Effect<Stream.Stream<Delivery>, never, Scope.Scope> => {
+  const unsettled = new Set<Backlog.Entry>()
+  const deliver = (entry: Backlog.Entry): Delivery => ({
+    message: entry.message,
+    topic,
+    attempt: entry.handed + 1,
+    ack: Effect.sync(() => void unsettled.delete(entry)),
+    giveBack: (delay) =>
+      Effect.suspend(() => {
+        unsettled.delete(entry)
+        const back = backlog.giveBack([again(entry)])
+        return delay === undefined ? back : Effect.asVoid(Effect.forkIn(Effect.delay(back, delay), broker))
+      })
+  })
+  const take = backlog.take(most, (entries) => {
+    for (const entry of entries) unsettled.add(entry)
+  })
+  const pull = Effect.map(take, ([first, ...others]) => [deliver(first), ...others.map(deliver)] as const)
+  return Effect.as(
+    Effect.addFinalizer(() => backlog.giveBack([...unsettled].map(again))),
+    Stream.fromPull(Effect.succeed(pull))
+  )
 }
 
 const again = ({ handed, message }: Backlog.Entry): Backlog.Entry => ({ message, handed: handed + 1 })

@@ -14,6 +14,9 @@ import type { Item } from "./parcel.ts"
 import * as Way from "./way.ts"
 
 export interface Post {
+  readonly subscriber: Instance
+  /** Whether nothing is under way. */
+  readonly isIdle: () => boolean
   /** Whether the subscriber could not be reached lately. */
   readonly isFailing: () => boolean
   readonly offer: (items: ReadonlyArray<Item>) => void
@@ -54,6 +57,8 @@ export const make = (subscriber: Instance, office: Way.Office, ended: () => void
     office.fork(running)
   }
   return {
+    subscriber,
+    isIdle: () => !isRunning && outbox.isEmpty(),
     isFailing: () => way.failures > 0,
     offer: (items) => {
       if (way.isOver) return Way.elsewhere(way, items)
