@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { EjectingSelectorLive } from "../../src/Layers/EjectingSelector.ts"
@@ -57,9 +58,9 @@ export const run = (
     /** Has callers see what is done, and what comes of it. */
     const trial = (name: string, deed: Effect.Effect<void, never, Scope.Scope>) =>
       Effect.gen(function*() {
-        book.open()
+        const enough = book.open(calls)
         yield* deed
-        while (book.calls < calls) yield* Effect.sleep("20 millis")
+        yield* enough
         return book.close(name)
       })
     const replace = Effect.fnUntraced(function*(index: number, signal: "SIGKILL" | "SIGTERM") {
@@ -99,20 +100,27 @@ class Book {
   #failed = 0
   #why: string | undefined
   #elapsed: Array<number> = []
+  #wanted = Infinity
+  #enough = Latch.makeUnsafe()
 
   note(elapsed: number, exit: Exit.Exit<number, unknown>): void {
     this.calls++
     this.#elapsed.push(elapsed)
+    if (this.calls === this.#wanted) this.#enough.openUnsafe()
     if (Exit.isSuccess(exit)) return
     this.#failed++
     this.#why ??= String(exit.cause) + ` after ${elapsed.toFixed(1)} ms`
   }
 
-  open(): void {
+  /** Forgets all; completes when so many calls have ended. */
+  open(wanted: number): Effect.Effect<void> {
     this.calls = 0
     this.#failed = 0
     this.#why = undefined
     this.#elapsed = []
+    this.#wanted = wanted
+    this.#enough = Latch.makeUnsafe()
+    return this.#enough.await
   }
 
   close(name: string): Trial {
