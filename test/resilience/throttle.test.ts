@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Contract from "../../src/Contract.ts"
 import type * as NetworkRpc from "../../src/Layers/NetworkRpc.ts"
@@ -10,8 +11,14 @@ import { reasonOf } from "../suites/rpc.ts"
 import { answering, makeMemory } from "./memory.ts"
 
 class Desk extends Contract.Service<Desk>()("desk", {
-  place: Contract.method({ success: Schema.Void })
+  place: Contract.method({ success: Schema.Void }),
+  follow: Contract.method({ success: Contract.stream(Schema.Int) })
 }) {}
+
+const handlers: Contract.Procedures<typeof Desk["methods"]> = {
+  place: () => Effect.void,
+  follow: () => Stream.range(1, 3)
+}
 
 /** A service that takes so many calls a second, and refuses the others. Nothing is tried again. */
 const makeDesk = (capacity: number, options?: NetworkRpc.Options) =>
@@ -25,7 +32,7 @@ const makeDesk = (capacity: number, options?: NetworkRpc.Options) =>
       desk.accepted++
       return undefined
     })
-    const address = yield* memory.serve(Desk, { place: () => Effect.void }, {
+    const address = yield* memory.serve(Desk, handlers, {
       transport: answering(memory.transport, answer)
     })
     const client = yield* memory.client(Desk, [address], { options: { retry: { attempts: 1 }, ...options } })
@@ -69,6 +76,17 @@ describe("a client of a service that refuses most calls", () => {
       desk.capacity = Infinity
       yield* load(100, 20)
       assert.strictEqual((yield* load(100, 5)).sent, 100)
+    }))
+  )
+
+  seeded(
+    "sends few streams as well",
+    Effect.scoped(Effect.gen(function*() {
+      const { client, load } = yield* makeDesk(0)
+      yield* load(1000, 1)
+      const exits = yield* Effect.all(Array.from({ length: 100 }, () => Effect.exit(Stream.runDrain(client.follow()))))
+      const failed = exits.filter(({ _tag }) => _tag === "Failure")
+      assert.isAbove(failed.length, 50)
     }))
   )
 
@@ -130,7 +148,7 @@ describe("a client that sends everything", () => {
       const memory = yield* makeMemory
       let sent = 0
       const place = () => Effect.andThen(Effect.sync(() => sent++), Effect.never)
-      const address = yield* memory.serve(Desk, { place })
+      const address = yield* memory.serve(Desk, { ...handlers, place })
       const client = yield* memory.client(Desk, [address])
       for (let call = 0; call < 1000; call++) yield* Effect.forkScoped(client.place(), { startImmediately: true })
       assert.strictEqual(sent, 1000)
