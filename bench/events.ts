@@ -14,8 +14,8 @@ import { type Name, names, type News } from "./lib/events/contender.ts"
 
 const smoke = process.argv.includes("--smoke")
 const only = process.argv.find((flag) => flag.startsWith("--only="))?.slice("--only=".length).split(",")
-const rounds = smoke ? 1 : Number(process.env["ROUNDS"] ?? 5)
-const warmMillis = smoke ? 1000 : 3000
+const rounds = smoke ? 1 : 5
+const warmEvents = smoke ? 1000 : 300_000
 const millis = smoke ? 200 : 2000
 const chosen = names.filter((name) => only?.includes(name) ?? true)
 
@@ -25,11 +25,17 @@ const start = (name: Name, half: "subscribe" | "publish", facts: ReadonlyArray<s
   fork(path.join(import.meta.dirname, "lib/events/child.ts"), [name, half, ...facts])
 
 const heard = async (child: ReturnType<typeof start>): Promise<News> => {
-  const [news] = await Promise.race([
-    once(child, "message"),
-    once(child, "exit").then(([code]) => Promise.reject(new Error(`a child ended with ${code}`)))
-  ])
-  return news
+  const over = new AbortController()
+  const { signal } = over
+  try {
+    const [news] = await Promise.race([
+      once(child, "message", { signal }),
+      once(child, "exit", { signal }).then(([code]) => Promise.reject(new Error(`a child ended with ${code}`)))
+    ])
+    return news
+  } finally {
+    over.abort()
+  }
 }
 
 /** What all processes together have come to so far. */
@@ -63,8 +69,12 @@ const measure = async (name: Name, subscribers: number): Promise<Result> => {
   try {
     const facts = (await Promise.all(listening.map(heard))).map(({ facts }) => facts ?? "")
     children.push(start(name, "publish", facts))
-    await pause(warmMillis)
-    const before = await totals(children)
+    let before = await totals(children)
+    // By events and not by time: on a busy machine it takes a while until all is compiled.
+    for (let waits = 0; before.count < warmEvents * subscribers && waits < 100; waits++) {
+      await pause(200)
+      before = await totals(children)
+    }
     await pause(millis)
     const after = await totals(children)
     const count = after.count - before.count
