@@ -37,6 +37,7 @@ export const follow = (
   let error: Uint8Array | undefined
   let problem: Error | undefined
   let complete = false
+  let isEmpty = true
   let isOver = false
   const end = (how: End) => {
     if (isOver) return
@@ -45,10 +46,13 @@ export const follow = (
     wire.calls.delete(stream)
     ended(how)
   }
+  // A head that says it went well goes ahead of the reply; Node ends what has come of that when the connection is closed.
+  const isCut = () => trailers?.[":status"] !== undefined && wire.session.destroyed && (isEmpty || !reader.isWhole())
   const settle = () => {
     if (trailers === undefined || !complete) return
     const outcome = Outcome.read(call, trailers, error)
-    if (outcome === "done" && !reader.isWhole()) end(failure("Malformed", "The answer ends within a message"))
+    if (outcome === "done" && isCut()) end(lost(wire, problem))
+    else if (outcome === "done" && !reader.isWhole()) end(failure("Malformed", "The answer ends within a message"))
     else end(outcome instanceof Error ? lost(wire, outcome) : outcome)
     // A server that has answered does not always read what else was to be sent. A reset is a write of its own, so that
     // a stream which ends by itself is left to.
@@ -83,6 +87,7 @@ export const follow = (
       wire.vigil.heard()
       // The page of a proxy is no answer. One that went well may say so in its head.
       if (isOver || (trailers?.[":status"] !== undefined && trailers["grpc-status"] !== "0")) return []
+      isEmpty = false
       const messages = reader.read(read)
       if ("message" in messages) {
         end(failure("Malformed", messages.message))
