@@ -24,7 +24,7 @@ const watchdog = "8 seconds"
 
 /** What a call may take that is to be in time, and one that is not. */
 const ample = "6 seconds"
-const scarce = "200 millis"
+const scarce = "300 millis"
 
 /** Timers that the runner of the tests may have beside, come and go. There are far more cells than that. */
 const few = 5
@@ -71,8 +71,10 @@ interface Cell {
 /** One call through one fault. */
 const cell = Effect.fnUntraced(function*({ kind, lane, moment, row }: Cell) {
   const outcome = row.outcome(lane, kind)
-  const { book, ledger, prefer, proxy } = yield* fleet(lane, row.isSilent === true ? scarce : ample)
-  yield* ledger.enter({ id: "healthy", text: "" })
+  const stalls = moment === "fresh" && row.isSilent === true
+  const { book, ledger, prefer, proxy } = yield* fleet(lane, stalls ? scarce : ample)
+  // However long it takes: the one connection that must not be there yet is the other one.
+  yield* Effect.retry(ledger.enter({ id: "healthy", text: "" }), { times: 20 })
   prefer("a")
   if (moment !== "fresh") yield* ledger.enter({ id: "used", text: "" })
 
@@ -129,7 +131,7 @@ const fleet = Effect.fnUntraced(function*(lane: Lane, connectTimeout: Duration.I
   return { book, ledger, prefer, proxy }
 })
 
-/** Lends one instance to all but the calls that have been somewhere. */
+/** Lends one instance to every call; and once that is `a`, another one to a call that has been there. */
 const preferring = (id: () => string): Layer.Layer<Selector, never, Registry> =>
   Layer.effect(
     Selector,
@@ -138,8 +140,8 @@ const preferring = (id: () => string): Layer.Layer<Selector, never, Registry> =>
         ...selector,
         select: (service, lease, options) => {
           const preferred = id()
-          const isFirst = options?.avoid === undefined
-          return selector.select(service, lease, { ...options, ...isFirst && { keep: ({ id }) => id === preferred } })
+          const isMoved = preferred === "a" && options?.avoid !== undefined
+          return selector.select(service, lease, isMoved ? options : { keep: ({ id }) => id === preferred })
         }
       }))
   ).pipe(Layer.provide(FirstSelector))
