@@ -61,7 +61,8 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
       unary: Calls.unary(wire),
       stream: Calls.stream(wire),
       isOpen: () => Wire.isOpen(wire),
-      closed: Deferred.await(closed)
+      closed: Deferred.await(closed),
+      pending: use.pending
     }
   })
 
