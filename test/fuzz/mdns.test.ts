@@ -105,5 +105,5 @@ describe("the description of an instance", () => {
     if (read._tag === "None") return
     assert.isAtMost(JSON.stringify(read.value).length, 2 * Description.limit)
     assert.isTrue(Object.values(read.value.metadata).every((value) => typeof value === "string"))
-  }, 0.5)
+  }, 0.1)
 })
