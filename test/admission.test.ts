@@ -160,13 +160,13 @@ describe("a call that finds no place", () => {
 })
 
 describe("a queue", () => {
-  it.effect("lets the newest go first once it has stood for a tenth of a second", () =>
+  it.effect("lets the newest go first once the oldest has waited for half of its patience", () =>
     Effect.gen(function*() {
       const { door, end, ran } = yield* makeDesk(single)
       const first = yield* ask(door, 1)
       yield* ask(door, 2)
       yield* ask(door, 3)
-      yield* TestClock.adjust("110 millis")
+      yield* TestClock.adjust("260 millis")
       const newest = yield* ask(door, 4)
       yield* end
       yield* Fiber.join(first)
@@ -393,3 +393,29 @@ it.live(
     }),
   60_000
 )
+
+it.live("hundreds of calls that come first, and wait for something slow, are all taken", () =>
+  Effect.gen(function*() {
+    const door = yield* open({
+      transport: overHttp(),
+      handlers: { grind: (grain) => Effect.as(Effect.sleep("2 seconds"), grain) }
+    })
+    const replies = yield* Effect.all(Array.from({ length: 400 }, (_, grain) => door.ask("grind", grain)), {
+      concurrency: "unbounded"
+    })
+    assert.deepStrictEqual(replies.map(text), replies.map((_, grain) => String(grain)))
+  }))
+
+it.live("a hundred streams that are opened together, again and again, are all taken", () =>
+  Effect.gen(function*() {
+    const compute = Effect.sync(() => {
+      for (const end = performance.now() + 7; performance.now() < end;);
+      return 1
+    })
+    const door = yield* open({ transport: overHttp(), handlers: { watch: () => Stream.fromEffect(compute) } })
+    const replies = yield* Effect.all(
+      Array.from({ length: 100 }, () => Effect.replicateEffect(Stream.runCollect(door.watch), 3)),
+      { concurrency: "unbounded" }
+    )
+    for (const reply of replies.flat(2)) assert.strictEqual(text(reply), "1")
+  }), 30_000)

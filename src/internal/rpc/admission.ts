@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import { performance } from "node:perf_hooks"
 import { type Call, type Failure, failure } from "../../Transport.ts"
 import { expired } from "../deadline.ts"
 import * as Wheel from "../wheel.ts"
@@ -46,6 +47,8 @@ export interface Admission {
   readonly clock: Clock.Clock
   readonly wheel: Wheel.Wheel
   releasing: boolean
+  /** Whether it is to be seen soon if the limit is too low to begin with. */
+  probing: boolean
   /** When the last call came, and when the turn began that is being watched, in milliseconds of the monotonic clock. */
   last: number
   turn: number | undefined
@@ -54,6 +57,16 @@ export interface Admission {
 /** How long the calls of one turn of the event loop may take, in milliseconds; and a pause that may have been a call. */
 const slice = 10
 const pause = 1
+
+/**
+ * A stream may wait so many times as long as a call: it takes no place, and its turn comes for certain. Its caller has
+ * asked for more than an answer at once, and would only ask again.
+ */
+export const streamPatience = 10
+
+/** Calls that wait while nothing is known of the limit, and the CPU stands idle, double it after so many milliseconds. */
+const probe = 50
+const idle = 0.75
 
 const queueBytes = 16 * 1024 * 1024
 
@@ -82,6 +95,7 @@ export const make = (
       clock,
       wheel,
       releasing: false,
+      probing: false,
       last: Number.NEGATIVE_INFINITY,
       turn: undefined
     }
@@ -105,10 +119,14 @@ export const refuse = (self: Admission, call: Call, bytes: number): Failure | un
   return undefined
 }
 
-/** Waits for a place; completes with a failure where none came in time. An interrupted wait leaves nothing. */
-export const wait = (self: Admission, call: Call, bytes: number): Effect.Effect<Failure | undefined> =>
+/**
+ * Waits for a place, so many times as long as calls do; completes with a failure where none came in time. An interrupted
+ * wait leaves nothing.
+ */
+export const wait = (self: Admission, call: Call, bytes: number, times: number): Effect.Effect<Failure | undefined> =>
   Effect.callback((resume) => {
-    const { clock, patience, waiting, wheel } = self
+    const { clock, waiting, wheel } = self
+    const patience = self.patience * times
     const since = Wheel.now(clock)
     const leave = () => {
       Waiting.remove(waiting, ticket)
@@ -120,8 +138,9 @@ export const wait = (self: Admission, call: Call, bytes: number): Effect.Effect<
       const late = call.timeout !== undefined && Wheel.now(clock) - since >= call.timeout
       resume(Exit.succeed(refused === undefined && late ? expired(call) : refused))
     }
-    const ticket = Waiting.add(waiting, isLow(call), bytes, settle, since)
+    const ticket = Waiting.add(waiting, isLow(call), bytes, settle, since + patience / 2)
     const entry = wheel.add(patience, () => settle(overloaded(self)))
+    if (!self.probing && Limit.isNew(self.limit)) look(self)
     return Effect.sync(leave)
   })
 
@@ -160,8 +179,9 @@ const watch = (self: Admission, now: number): void => {
 
 /** Gives the free places to those that wait. A call that ends at once comes back here: the loop is entered once. */
 const release = (self: Admission): void => {
-  const { clock, waiting } = self
-  if (self.releasing || waiting.size === 0) return
+  const { clock, limit, waiting } = self
+  // Without a free place the next turn is not waited for either: the loop would turn for nothing until one is free.
+  if (self.releasing || waiting.size === 0 || self.running >= limit.value) return
   self.releasing = true
   let now = Wheel.now(clock)
   if (self.turn === undefined) watch(self, now)
@@ -171,6 +191,24 @@ const release = (self: Admission): void => {
     ticket.settle(undefined)
   }
   self.releasing = false
+}
+
+/**
+ * Sees to it that nobody is refused by a guess: the first calls may all wait for something that is slow, and none of them
+ * ends in time to say that more could run.
+ */
+const look = (self: Admission): void => {
+  const { limit, waiting, wheel } = self
+  const before = performance.eventLoopUtilization()
+  self.probing = true
+  wheel.add(probe, () => {
+    self.probing = false
+    if (waiting.size === 0 || !Limit.isNew(limit)) return
+    const isIdle = performance.eventLoopUtilization(before).utilization < idle
+    if (isIdle && !Limit.grow(limit)) return
+    look(self)
+    release(self)
+  })
 }
 
 /**

@@ -107,7 +107,7 @@ const admitted = (serving: Serving, message: Uint8Array): Effect.Effect<Reply> =
   if (refused !== undefined) return Effect.succeed(turnedAway(serving, refused))
   // What the transport has read is its own again once this returns.
   const kept = new Uint8Array(message)
-  return Effect.flatMap(Admission.wait(door, call, kept.length), (refused) =>
+  return Effect.flatMap(Admission.wait(door, call, kept.length, 1), (refused) =>
     refused === undefined
       ? single(serving, kept, now(ground.clock))
       : Effect.succeed(turnedAway(serving, refused)))
@@ -125,7 +125,7 @@ const admittedStream = (serving: Serving, messages: Messages): Stream.Stream<Rep
   const refused = Admission.refuse(door, serving.call, bytes)
   if (refused !== undefined) return Stream.succeed(turnedAway(serving, refused))
   return Stream.unwrap(Effect.map(
-    Admission.wait(door, serving.call, bytes),
+    Admission.wait(door, serving.call, bytes, Admission.streamPatience),
     (refused) => refused === undefined ? streamed(serving, kept) : Stream.succeed(turnedAway(serving, refused))
   ))
 }

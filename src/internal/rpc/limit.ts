@@ -86,6 +86,16 @@ export const sample = (self: Limit, profile: Profile, took: number, now: number,
   if (++self.count >= enough && now - self.since >= windowMillis) close(self, now)
 }
 
+/** Whether nothing has been learned yet. */
+export const isNew = (self: Limit): boolean => Number.isNaN(self.mean)
+
+/** Doubles the limit, for want of anything that speaks against it. False where it is as high as it may be. */
+export const grow = (self: Limit): boolean => {
+  const { value } = self
+  self.value = Math.min(self.options.max, value * 2)
+  return self.value > value
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 const close = (self: Limit, now: number): void => {

@@ -1,9 +1,9 @@
 /**
  * Calls that wait for a place to run: bounded in number and in bytes, those of low priority behind the others.
  *
- * First come, first served, until somebody has stood here for so long that it is no burst. Then the newest goes first:
- * its caller is the one most likely to be there still, whereas a queue that is never empty would make everybody wait for
- * as long as it is.
+ * First come, first served, until the oldest has used up half of its patience. Then more have come than can be served in
+ * time, and the newest goes first: otherwise everybody would wait for almost as long as they may, and the next one for
+ * longer. A queue that is never empty but moves on is no reason: those who have come first would be left for the last.
  *
  * Time is an argument, and there is no effect in here, so that a simulation can run it.
  */
@@ -22,6 +22,8 @@ export interface Ticket {
   readonly bytes: number
   /** Ends the wait: with a failure, or with none where the call may run. */
   readonly settle: (refused: Failure | undefined) => void
+  /** When half of its patience is used up, in milliseconds of the monotonic clock. */
+  readonly stale: number
   older: Ticket | undefined
   newer: Ticket | undefined
   waits: boolean
@@ -31,20 +33,14 @@ export interface Waiting {
   readonly options: Options
   size: number
   bytes: number
-  /** Since when there has always been somebody, in milliseconds of the monotonic clock. */
-  since: number
   readonly normal: Row
   readonly low: Row
 }
-
-/** A burst is over in so many milliseconds; a queue that still stands then is an overload. */
-const burst = 100
 
 export const make = (options: Options): Waiting => ({
   options,
   size: 0,
   bytes: 0,
-  since: 0,
   normal: { oldest: undefined, newest: undefined },
   low: { oldest: undefined, newest: undefined }
 })
@@ -59,14 +55,14 @@ export const add = (
   low: boolean,
   bytes: number,
   settle: (refused: Failure | undefined) => void,
-  now: number
+  stale: number
 ): Ticket => {
   const row = low ? self.low : self.normal
-  const ticket: Ticket = { low, bytes, settle, older: row.newest, newer: undefined, waits: true }
+  const ticket: Ticket = { low, bytes, settle, stale, older: row.newest, newer: undefined, waits: true }
   if (row.newest === undefined) row.oldest = ticket
   else row.newest.newer = ticket
   row.newest = ticket
-  if (self.size++ === 0) self.since = now
+  self.size++
   self.bytes += bytes
   return ticket
 }
@@ -86,8 +82,7 @@ export const remove = (self: Waiting, ticket: Ticket): void => {
 }
 
 /** Whose turn it is. */
-export const next = ({ low, normal, since }: Waiting, now: number): Ticket | undefined =>
-  now - since > burst ? normal.newest ?? low.newest : normal.oldest ?? low.oldest
+export const next = ({ low, normal }: Waiting, now: number): Ticket | undefined => first(normal, now) ?? first(low, now)
 
 /** Who makes room for a call of normal priority. */
 export const least = ({ low }: Waiting): Ticket | undefined => low.oldest
@@ -98,3 +93,6 @@ interface Row {
   oldest: Ticket | undefined
   newest: Ticket | undefined
 }
+
+const first = ({ newest, oldest }: Row, now: number): Ticket | undefined =>
+  oldest !== undefined && now > oldest.stale ? newest : oldest
