@@ -187,7 +187,9 @@ const makeWay = (from: Socket, to: Socket): Way => {
   let waiting = Buffer.alloc(0)
   let after: Array<() => void> = []
   const trickle = () => {
-    to.write(waiting.subarray(0, 1))
+    // For a socket that has gone nothing waits any longer.
+    if (to.destroyed) waiting = Buffer.alloc(0)
+    else to.write(waiting.subarray(0, 1))
     waiting = waiting.subarray(1)
     if (waiting.length > 0) return void setImmediate(trickle)
     for (const then of after) then()
@@ -207,6 +209,9 @@ const makeWay = (from: Socket, to: Socket): Way => {
       if (way.slow) {
         const idle = waiting.length === 0
         waiting = Buffer.concat([waiting, sent])
+        // Pulled along behind what has been sent: otherwise it would pile up here.
+        from.pause()
+        after.push(() => from.resume())
         if (idle) trickle()
       } else if (!to.write(sent)) {
         from.pause()
