@@ -22,32 +22,26 @@ export interface Contender {
   readonly connect: (address: string, discovery: Discovery) => Promise<Client>
 }
 
-interface Entry {
-  readonly load: () => Promise<Contender>
-  /** What it can do beyond unary calls. */
-  readonly streams: boolean
+/** What is known of a contender without loading it. */
+export interface Entry {
+  readonly name: string
+  /** Its module, below `bench` and without the extension; the program of its processes loads it. */
+  readonly module: string
+  /** The workloads that it can do. */
+  readonly kinds: ReadonlyArray<Workload["kind"]>
 }
 
-/** Name of a contender. */
-export type Name =
-  | "raw-frames"
-  | "raw-http1"
-  | "raw-http2"
-  | "grpc-js"
-  | "effect-micro"
-  | "effect-micro-http1"
-  | "effect-micro-grpc"
+const unary = ["unary"] as const
+const streams = ["unary", "stream", "pingpong"] as const
+const all = ["unary", "text", "bytes", "stream", "pingpong"] as const
 
-/** The contenders by name; the first is what the others are compared with. */
-export const contenders: Readonly<Record<Name, Entry>> = {
-  "raw-frames": { load: () => import("./raw-frames.ts"), streams: true },
-  "raw-http1": { load: () => import("./raw-http1.ts"), streams: false },
-  "raw-http2": { load: () => import("./raw-http2.ts"), streams: false },
-  "grpc-js": { load: () => import("./grpc-js.ts"), streams: false },
-  "effect-micro": { load: () => import("./effect-micro.ts"), streams: true },
-  "effect-micro-http1": { load: () => import("./effect-micro-http1.ts"), streams: false },
-  "effect-micro-grpc": { load: () => import("./effect-micro-grpc.ts"), streams: true }
-}
-
-/** Every contender's name. */
-export const names = Object.keys(contenders) as ReadonlyArray<Name>
+/** The contenders that need nothing but what the package itself is developed with; the first is the measure. */
+export const contenders: ReadonlyArray<Entry> = [
+  { name: "raw-frames", module: "lib/raw-frames", kinds: all },
+  { name: "raw-http1", module: "lib/raw-http1", kinds: unary },
+  { name: "raw-http2", module: "lib/raw-http2", kinds: unary },
+  { name: "grpc-js", module: "lib/grpc-js", kinds: all },
+  { name: "effect-micro", module: "lib/effect-micro", kinds: all },
+  { name: "effect-micro-http1", module: "lib/effect-micro-http1", kinds: unary },
+  { name: "effect-micro-grpc", module: "lib/effect-micro-grpc", kinds: streams }
+]

@@ -9,22 +9,25 @@ import { RandomSelectorLive } from "effect-micro/Layers/RandomSelector"
 import * as StaticRegistry from "effect-micro/Layers/StaticRegistry"
 import { Registry } from "effect-micro/Registry"
 import * as Rpc from "effect-micro/Rpc"
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Client, Discovery } from "./contender.ts"
-import type { Meter } from "./meter.ts"
-import { message, type Workload } from "./workload.ts"
+import * as Loops from "./effect-loops.ts"
+import { message } from "./workload.ts"
 
 const Message = Schema.Struct({ id: Schema.Number, name: Schema.String })
+const Text = Schema.Struct({ id: Schema.Number, text: Schema.String })
+const Bytes = Schema.Struct({ id: Schema.Number, bytes: Schema.Uint8Array })
 
-class Echo extends Contract.Service<Echo>()("echo", {
+/** What is called. */
+export class Echo extends Contract.Service<Echo>()("echo", {
   echo: Contract.method({ payload: Message, success: Message, idempotent: true }),
+  text: Contract.method({ payload: Text, success: Text, idempotent: true }),
+  bytes: Contract.method({ payload: Bytes, success: Bytes, idempotent: true }),
   range: Contract.method({
     payload: { length: Schema.Number, chunked: Schema.Boolean },
     success: Contract.stream(Message)
@@ -44,25 +47,28 @@ export const serve = async (discovery: Discovery): Promise<string> => {
 /** Finds the service, by its address or over multicast DNS. */
 export const connect = async (address: string, discovery: Discovery): Promise<Client> => {
   const registry = await registryOf(discovery, { echo: [address] })
-  const runtime = ManagedRuntime.make(
-    Rpc.layerClient(Echo).pipe(Layer.provide(network(discovery)), Layer.provide(registry))
-  )
+  return client(Rpc.layerClient(Echo).pipe(Layer.provide(network(discovery)), Layer.provide(registry)))
+}
+
+/** The calling half of whatever provides the service. */
+export const client = <E>(layer: Layer.Layer<Echo, E>): Client => {
+  const runtime = ManagedRuntime.make(layer)
   return {
     once: () => runtime.runPromise(Effect.flatMap(Echo, (echo) => echo.echo(message(1)))),
-    drive: (workload, meter) => runtime.runPromise(drive(workload, meter))
+    drive: (workload, meter) => runtime.runPromise(Effect.flatMap(Echo, (echo) => Loops.drive(echo, workload, meter)))
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-const EchoServer = Rpc.layerServer(Echo, {
-  echo: (body) => Effect.succeed(body),
-  range: ({ chunked, length }) => {
-    const messages = Stream.map(Stream.range(0, length - 1), message)
-    return chunked ? messages : Stream.rechunk(messages, 1)
-  },
+/** The handlers of the service. */
+export const EchoServer = Rpc.layerServer(Echo, {
+  echo: Effect.succeed,
+  text: Effect.succeed,
+  bytes: Effect.succeed,
+  range: Loops.range,
   pong: (messages) => messages
 })
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 /** What multicast DNS tells must be an address of the network, not the loopback's. */
 const network = (discovery: Discovery) =>
@@ -88,45 +94,3 @@ const address = Effect.gen(function*() {
   )
   return Option.getOrThrow(instances)[0].address
 })
-
-const drive = (workload: Workload, meter: Meter) =>
-  Effect.gen(function*() {
-    const echo = yield* Echo
-    const loop = workload.kind === "unary"
-      ? echoes(echo, meter)
-      : workload.kind === "stream"
-      ? ranges(echo, workload, meter)
-      : pings(echo, meter)
-    yield* Effect.all(Array.from({ length: workload.callers }, () => loop), { concurrency: "unbounded", discard: true })
-  })
-
-const echoes = (echo: Echo["Service"], meter: Meter) =>
-  Effect.gen(function*() {
-    let at = performance.now()
-    for (let n = 0; !meter.stopped(); n++) {
-      yield* echo.echo(message(n))
-      at = meter.answered(at)
-    }
-  })
-
-const ranges = (echo: Echo["Service"], { chunked, length }: Workload & { kind: "stream" }, meter: Meter) =>
-  Effect.gen(function*() {
-    while (!meter.stopped()) {
-      yield* Stream.runForEachArray(
-        echo.range({ length, chunked }),
-        (messages) => Effect.sync(() => meter.received(messages.length))
-      )
-    }
-  })
-
-const pings = (echo: Echo["Service"], meter: Meter) =>
-  Effect.gen(function*() {
-    const next = yield* Queue.bounded<typeof Message.Type, Cause.Done>(1)
-    let at = performance.now()
-    let n = 0
-    yield* Queue.offer(next, message(n))
-    yield* Stream.runForEach(echo.pong(Stream.fromQueue(next)), () => {
-      at = meter.answered(at)
-      return meter.stopped() ? Queue.end(next) : Queue.offer(next, message(++n))
-    })
-  })

@@ -2,12 +2,13 @@
  * The raw peer's wire: frames of a small header and JSON, multiplexed on one socket.
  *
  * What a turn of the event loop sends is collected in one slab and written with one call: by `nextTick`, after all
- * microtasks, or at once when 1 KiB waits, so that both processes work at the same time. Frames are parsed in place.
+ * microtasks, or at once when 1 KiB waits, so that both processes work at the same time. What does not fit in the slab is
+ * written by itself. Frames are parsed in place; bytes travel as they are.
  */
 import type * as net from "node:net"
 
 /** What a frame is about. */
-export const Kind = { Echo: 0, Range: 1, Ping: 2, End: 3 } as const
+export const Kind = { Echo: 0, Range: 1, Ping: 2, End: 3, Bytes: 4 } as const
 
 /** One end of a socket that carries frames. */
 export interface Frames {
@@ -21,7 +22,7 @@ const headerBytes = 9
 const slabBytes = 64 * 1024
 const flushBytes = 1024
 
-/** Frames over a socket. A body must fit in a slab. */
+/** Frames over a socket. */
 export const frames = (
   socket: net.Socket,
   receive: (id: number, kind: number, body: unknown) => void
@@ -43,10 +44,8 @@ export const frames = (
     flush()
   }
 
-  let rest: Buffer | undefined
-  socket.on("data", (data: Buffer) => {
-    rest = parse(rest === undefined ? data : Buffer.concat([rest, data]), receive)
-  })
+  const read = reader(receive)
+  socket.on("data", read)
   socket.on("drain", () => {
     for (const resume of drained.splice(0)) resume()
   })
@@ -54,12 +53,21 @@ export const frames = (
 
   return {
     send: (id, kind, body) => {
-      const json = body === undefined ? "" : JSON.stringify(body)
+      const json = body === undefined ? "" : body instanceof Uint8Array ? undefined : JSON.stringify(body)
+      if (json === undefined || headerBytes + json.length * 3 > slabBytes) {
+        flush()
+        const alone = json === undefined ? body as Uint8Array : Buffer.from(json)
+        const head = Buffer.allocUnsafe(headerBytes)
+        header(head, 0, alone.length, id, kind)
+        socket.cork()
+        socket.write(head)
+        socket.write(alone)
+        socket.uncork()
+        return
+      }
       if (end + headerBytes + json.length * 3 > slabBytes) flush()
       const bytes = slab.write(json, end + headerBytes)
-      slab.writeUInt32LE(bytes, end)
-      slab.writeUInt32LE(id, end + 4)
-      slab[end + 8] = kind
+      header(slab, end, bytes, id, kind)
       end += headerBytes + bytes
       if (end >= flushBytes) flush()
       else if (!scheduled) {
@@ -74,19 +82,45 @@ export const frames = (
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+const header = (slab: Buffer, at: number, bytes: number, id: number, kind: number): void => {
+  slab.writeUInt32LE(bytes, at)
+  slab.writeUInt32LE(id, at + 4)
+  slab[at + 8] = kind
+}
+
+type Receive = (id: number, kind: number, body: unknown) => void
+
+/** Collects what arrives until a frame is whole, and copies a large one once. */
+const reader = (receive: Receive) => {
+  let parts: Array<Buffer> = []
+  let waiting = 0
+  let needed = 0
+  return (data: Buffer): void => {
+    parts.push(data)
+    waiting += data.length
+    if (waiting < needed) return
+    const rest = parse(parts.length === 1 ? data : Buffer.concat(parts, waiting), receive)
+    parts = rest === undefined ? [] : [rest]
+    waiting = rest === undefined ? 0 : rest.length
+    needed = rest === undefined || rest.length < headerBytes ? 0 : headerBytes + rest.readUInt32LE(0)
+  }
+}
+
 /** Hands over every whole frame; returns what is left. */
-const parse = (data: Buffer, receive: (id: number, kind: number, body: unknown) => void): Buffer | undefined => {
+const parse = (data: Buffer, receive: Receive): Buffer | undefined => {
   let at = 0
   while (data.length - at >= headerBytes) {
     const start = at + headerBytes
     const end = start + data.readUInt32LE(at)
     if (end > data.length) break
-    receive(
-      data.readUInt32LE(at + 4),
-      data[at + 8],
-      end === start ? undefined : JSON.parse(data.toString("utf8", start, end))
-    )
+    const kind = data[at + 8]
+    receive(data.readUInt32LE(at + 4), kind, bodyOf(kind, data, start, end))
     at = end
   }
   return at === data.length ? undefined : data.subarray(at)
+}
+
+const bodyOf = (kind: number, data: Buffer, start: number, end: number): unknown => {
+  if (kind === Kind.Bytes) return data.subarray(start, end)
+  return end === start ? undefined : JSON.parse(data.toString("utf8", start, end))
 }

@@ -2,8 +2,8 @@
  * A contender's process, as its parent sees it.
  */
 import { type ChildProcess, fork } from "node:child_process"
-import type { News, Question, Usage } from "./child.ts"
-import type { Discovery, Name } from "./contender.ts"
+import type { Discovery, Entry } from "./contender.ts"
+import type { News, Question, Usage } from "./half.ts"
 import type { Workload } from "./workload.ts"
 
 /** A running process that said it is ready. */
@@ -34,12 +34,12 @@ export interface Driving {
 const patienceMillis = 30_000
 
 /** Starts the serving half of a contender; `program` is the compiled `child.ts`. */
-export const serve = (program: string, name: Name, discovery: Discovery): Promise<Peer> =>
-  start(program, [name, "serve", discovery])
+export const serve = (program: string, entry: Entry, discovery: Discovery): Promise<Peer> =>
+  start(program, [entry.module, "serve", discovery])
 
 /** Starts the calling half, which makes its first call at once. */
-export const connect = (program: string, name: Name, discovery: Discovery, address: string): Promise<Peer> =>
-  start(program, [name, "connect", discovery, address])
+export const connect = (program: string, entry: Entry, discovery: Discovery, address: string): Promise<Peer> =>
+  start(program, [entry.module, "connect", discovery, address])
 
 // ---------------------------------------------------------------------------------------------------------------------
 

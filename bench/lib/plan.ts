@@ -8,11 +8,14 @@ import type { Workload } from "./workload.ts"
 export interface Plan extends Timing {
   readonly name: string
   readonly rounds: number
+  /** No round begins that would probably end later than so long after the first one began. */
+  readonly limitMillis: number
   readonly starts: number
   readonly idleMillis: number
 }
 
-const unary = (callers: number): Workload => ({ kind: "unary", callers })
+/** Calls of a small message by so many callers at a time. */
+export const unary = (callers: number): Workload => ({ kind: "unary", callers })
 
 const stream = (callers: number, length: number, chunked: boolean): Workload => ({
   kind: "stream",
@@ -22,21 +25,28 @@ const stream = (callers: number, length: number, chunked: boolean): Workload => 
 })
 
 /** Each group has processes of its own, which its last workload warms up. */
-export const groups: ReadonlyArray<ReadonlyArray<Workload>> = [
-  [unary(1), unary(16), unary(64), unary(256)],
-  [
+export const groups = {
+  unary: [unary(1), unary(16), unary(64), unary(256)],
+  large: [
+    { kind: "text", callers: 8, size: 64 * 1024 },
+    { kind: "text", callers: 4, size: 1024 * 1024 },
+    { kind: "bytes", callers: 8, size: 64 * 1024 },
+    { kind: "bytes", callers: 4, size: 1024 * 1024 }
+  ],
+  streams: [
     stream(1, 10_000, true),
     stream(1, 10_000, false),
     stream(100, 1000, true),
     stream(100, 1000, false),
     { kind: "pingpong", callers: 64 }
   ]
-]
+} as const satisfies Record<string, ReadonlyArray<Workload>>
 
 /** Good for numbers to be written down. */
 export const full: Plan = {
   name: "full",
   rounds: 5,
+  limitMillis: Infinity,
   starts: 7,
   idleMillis: 500,
   firstMillis: 3000,
@@ -49,6 +59,7 @@ export const full: Plan = {
 export const quick: Plan = {
   name: "quick",
   rounds: 3,
+  limitMillis: Infinity,
   starts: 3,
   idleMillis: 300,
   firstMillis: 2000,
@@ -61,6 +72,7 @@ export const quick: Plan = {
 export const smoke: Plan = {
   name: "smoke",
   rounds: 1,
+  limitMillis: Infinity,
   starts: 1,
   idleMillis: 0,
   firstMillis: 50,

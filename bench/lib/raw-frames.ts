@@ -4,8 +4,8 @@
 import * as net from "node:net"
 import type { Client } from "./contender.ts"
 import { type Frames, frames, Kind } from "./frames.ts"
-import type { Meter } from "./meter.ts"
-import { type Message, message } from "./workload.ts"
+import * as Loops from "./loops.ts"
+import { message } from "./workload.ts"
 
 /** Answers on a free port of the loopback interface. */
 export const serve = (): Promise<string> =>
@@ -51,50 +51,23 @@ const client = (socket: net.Socket): Client => {
     ring[id & (ringSlots - 1)] = slot
     return id
   }
-  const echo = (body: Message): Promise<Message> =>
-    new Promise((resolve) => wire.send(open((_kind, reply) => resolve(reply as Message)), Kind.Echo, body))
-  return {
-    once: () => echo(message(1)),
-    drive: (workload, meter) => {
-      const loop = workload.kind === "unary"
-        ? () => echoes(echo, meter)
-        : workload.kind === "stream"
-        ? () => ranges(wire, open, workload.length, meter)
-        : () => pings(wire, open, meter)
-      return Promise.all(Array.from({ length: workload.callers }, loop))
+  const ask = <A>(kind: number, body: unknown): Promise<A> =>
+    new Promise((resolve) => wire.send(open((_kind, reply) => resolve(reply as A)), kind, body))
+  return Loops.client({
+    echo: (body) => ask(Kind.Echo, body),
+    text: (body) => ask(Kind.Echo, body),
+    bytes: async ({ bytes, id }) => ({ id, bytes: await ask(Kind.Bytes, bytes) }),
+    range: (length, received) =>
+      new Promise((resolve) => {
+        const id = open((kind) => {
+          if (kind === Kind.End) resolve()
+          else received(1)
+        })
+        wire.send(id, Kind.Range, { length })
+      }),
+    pong: (answered) => {
+      const id = open(answered)
+      return (body) => wire.send(id, Kind.Ping, body)
     }
-  }
-}
-
-const echoes = async (echo: (body: Message) => Promise<Message>, meter: Meter): Promise<void> => {
-  let at = performance.now()
-  for (let n = 0; !meter.stopped(); n++) {
-    await echo(message(n))
-    at = meter.answered(at)
-  }
-}
-
-const ranges = (wire: Frames, open: (slot: Slot) => number, length: number, meter: Meter): Promise<void> =>
-  new Promise((resolve) => {
-    const next = () => {
-      if (meter.stopped()) return resolve()
-      const id = open((kind) => {
-        if (kind === Kind.End) next()
-        else meter.received(1)
-      })
-      wire.send(id, Kind.Range, { length })
-    }
-    next()
   })
-
-const pings = (wire: Frames, open: (slot: Slot) => number, meter: Meter): Promise<void> =>
-  new Promise((resolve) => {
-    let at = performance.now()
-    let n = 0
-    const id = open(() => {
-      at = meter.answered(at)
-      if (meter.stopped()) resolve()
-      else wire.send(id, Kind.Ping, message(++n))
-    })
-    wire.send(id, Kind.Ping, message(n))
-  })
+}

@@ -4,8 +4,8 @@
 import * as http from "node:http"
 import type * as net from "node:net"
 import { Pool } from "undici"
-import type { Client } from "./contender.ts"
-import { type Message, message } from "./workload.ts"
+import * as Loops from "./loops.ts"
+import type { Message } from "./workload.ts"
 
 /** Answers on a free port of the loopback interface. */
 export const serve = (): Promise<string> =>
@@ -26,7 +26,7 @@ export const serve = (): Promise<string> =>
 const connections = 64
 
 /** Calls the server of that origin. */
-export const connect = (origin: string): Promise<Client> => {
+export const connect = (origin: string) => {
   const pool = new Pool(origin, { connections, pipelining: 1 })
   const echo = async (body: Message): Promise<Message> => {
     const response = await pool.request({
@@ -37,17 +37,5 @@ export const connect = (origin: string): Promise<Client> => {
     })
     return await response.body.json() as Message
   }
-  return Promise.resolve({
-    once: () => echo(message(1)),
-    drive: (workload, meter) => {
-      const loop = async () => {
-        let at = performance.now()
-        for (let n = 0; !meter.stopped(); n++) {
-          await echo(message(n))
-          at = meter.answered(at)
-        }
-      }
-      return Promise.all(Array.from({ length: workload.callers }, loop))
-    }
-  })
+  return Promise.resolve(Loops.client({ echo }))
 }

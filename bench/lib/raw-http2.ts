@@ -3,8 +3,8 @@
  */
 import * as http2 from "node:http2"
 import type * as net from "node:net"
-import type { Client } from "./contender.ts"
-import { type Message, message } from "./workload.ts"
+import * as Loops from "./loops.ts"
+import type { Message } from "./workload.ts"
 
 /** Answers on a free port of the loopback interface. */
 export const serve = (): Promise<string> =>
@@ -22,7 +22,7 @@ export const serve = (): Promise<string> =>
   })
 
 /** Calls the server of that origin. */
-export const connect = (origin: string): Promise<Client> => {
+export const connect = (origin: string) => {
   const session = http2.connect(origin)
   const echo = (body: Message): Promise<Message> =>
     new Promise((resolve, reject) => {
@@ -33,17 +33,5 @@ export const connect = (origin: string): Promise<Client> => {
       stream.on("error", reject)
       stream.end(JSON.stringify(body))
     })
-  return Promise.resolve({
-    once: () => echo(message(1)),
-    drive: (workload, meter) => {
-      const loop = async () => {
-        let at = performance.now()
-        for (let n = 0; !meter.stopped(); n++) {
-          await echo(message(n))
-          at = meter.answered(at)
-        }
-      }
-      return Promise.all(Array.from({ length: workload.callers }, loop))
-    }
-  })
+  return Promise.resolve(Loops.client({ echo }))
 }

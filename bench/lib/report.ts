@@ -1,6 +1,8 @@
 /**
  * What came out, as tables in markdown.
  */
+import * as os from "node:os"
+import type { Plan } from "./plan.ts"
 import type { Result, Start } from "./run.ts"
 
 /** The rounds of one workload or start with one contender; undefined where one went wrong. */
@@ -10,15 +12,32 @@ export interface Row<A> {
   readonly rounds: ReadonlyArray<A | undefined>
 }
 
-/** Workloads: each cell the median of its rounds, each ratio that of the ratios within a round. */
-export const workloads = (rows: ReadonlyArray<Row<Result>>, baseline: string): string => {
+/** Where it was measured, and how much. */
+export const machine = ({ name, rounds }: Plan): string => {
+  const cores = os.cpus()
+  return `Node ${process.versions.node}, ${cores.length} × ${cores[0]?.model.trim()}, ${name}, rounds: ${rounds}`
+}
+
+/**
+ * Workloads: each cell the median of its rounds, each ratio that of the ratios within a round.
+ *
+ * `rawOf` tells what the rows of a title are compared with; where `isPeer` tells the peers, also with the fastest of them.
+ */
+export const workloads = (
+  rows: ReadonlyArray<Row<Result>>,
+  rawOf: (title: string) => string,
+  isPeer?: (contender: string) => boolean
+): string => {
   const head = [
     "workload",
     "contender",
     "per s",
     "of raw",
+    ...(isPeer === undefined ? [] : ["of best peer"]),
     "CPU µs",
     "of raw",
+    "server µs",
+    "client µs",
     "p50 µs",
     "p99 µs",
     "server MiB",
@@ -26,43 +45,34 @@ export const workloads = (rows: ReadonlyArray<Row<Result>>, baseline: string): s
   ]
   return markdown(
     head,
-    rows.map(({ contender, rounds, title }) => {
-      const raw = rows.find((row) => row.title === title && row.contender === baseline)?.rounds ?? []
-      const of = (take: (result: Result) => number | undefined) =>
-        short(median(rounds.map((round) => round && take(round))))
-      const ratio = (take: (result: Result) => number) =>
-        short(median(rounds.map((round, i) => {
-          const against = raw[i]
-          return round && against && take(round) / take(against)
-        })))
-      return [
-        title,
-        contender,
-        of(({ perSecond }) => perSecond),
-        ratio(({ perSecond }) => perSecond),
-        of(({ cpuMicros }) => cpuMicros),
-        ratio(({ cpuMicros }) => cpuMicros),
-        of(({ p50 }) => p50),
-        of(({ p99 }) => p99),
-        of(({ serverRss }) => serverRss / mebibyte),
-        of(({ clientRss }) => clientRss / mebibyte)
-      ]
-    })
+    rows.map((row) => workload(row, rows.filter(({ title }) => title === row.title), rawOf, isPeer))
   )
 }
 
-/** Starts: each cell the median of its rounds. */
+/** Starts: each cell the median of its rounds. The first row is what the sums are compared with. */
 export const starts = (rows: ReadonlyArray<Row<Start>>): string => {
-  const head = ["start", "contender", "server ready ms", "first call ms", "server MiB, idle", "client MiB, idle"]
+  const head = [
+    "start",
+    "contender",
+    "server ready ms",
+    "first call ms",
+    "sum ms",
+    "of first row",
+    "server MiB, idle",
+    "client MiB, idle"
+  ]
+  const sum = ({ clientMillis, serverMillis }: Start) => serverMillis + clientMillis
   return markdown(
     head,
-    rows.map(({ contender, rounds, title }) => {
-      const of = (take: (start: Start) => number) => short(median(rounds.map((round) => round && take(round))))
+    rows.map((row) => {
+      const of = cell(row)
       return [
-        title,
-        contender,
+        row.title,
+        row.contender,
         of(({ serverMillis }) => serverMillis),
         of(({ clientMillis }) => clientMillis),
+        of(sum),
+        ratio(row, rows[0], sum),
         of(({ serverRss }) => serverRss / mebibyte),
         of(({ clientRss }) => clientRss / mebibyte)
       ]
@@ -73,12 +83,56 @@ export const starts = (rows: ReadonlyArray<Row<Start>>): string => {
 /** What other processes did meanwhile, in a sentence. */
 export const noise = (rows: ReadonlyArray<Row<Result>>): string => {
   const all = rows.flatMap(({ rounds }) => rounds.flatMap((round) => round === undefined ? [] : [round.noise]))
+  if (all.length === 0) return "Nothing was measured."
   return `Other processes used ${short(median(all))} cores in the median, ${short(Math.max(...all))} at worst.`
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 const mebibyte = 1024 * 1024
+
+const workload = (
+  row: Row<Result>,
+  group: ReadonlyArray<Row<Result>>,
+  rawOf: (title: string) => string,
+  isPeer: ((contender: string) => boolean) | undefined
+): ReadonlyArray<string> => {
+  const raw = group.find(({ contender }) => contender === rawOf(row.title))
+  const speed = ({ perSecond }: Result) => perSecond
+  const cpu = ({ clientCpu, serverCpu }: Result) => clientCpu + serverCpu
+  const of = cell(row)
+  return [
+    row.title,
+    row.contender,
+    of(speed),
+    ratio(row, raw, speed),
+    ...(isPeer === undefined ? [] : [ratio(row, fastest(group.filter(({ contender }) => isPeer(contender))), speed)]),
+    of(cpu),
+    ratio(row, raw, cpu),
+    of(({ serverCpu }) => serverCpu),
+    of(({ clientCpu }) => clientCpu),
+    of(({ p50 }) => p50),
+    of(({ p99 }) => p99),
+    of(({ serverRss }) => serverRss / mebibyte),
+    of(({ clientRss }) => clientRss / mebibyte)
+  ]
+}
+
+/** A median; where every round went wrong, it says so. */
+const cell = <A>({ rounds }: Row<A>) => (take: (result: A) => number | undefined): string =>
+  rounds.every((round) => round === undefined) ? "failed" : short(median(rounds.map((round) => round && take(round))))
+
+/** Of the ratios within a round, the median. */
+const ratio = <A>({ rounds }: Row<A>, of: Row<A> | undefined, take: (result: A) => number): string =>
+  short(median(rounds.map((round, i) => {
+    const against = of?.rounds[i]
+    return round && against && take(round) / take(against)
+  })))
+
+const fastest = (rows: ReadonlyArray<Row<Result>>): Row<Result> | undefined => {
+  const speed = ({ rounds }: Row<Result>) => median(rounds.map((round) => round?.perSecond)) ?? 0
+  return rows.toSorted((a, b) => speed(b) - speed(a))[0]
+}
 
 /** Three digits that count: `1.23M`, `45.6k`, `789`, `0.012`; a dash for what there is not. */
 const short = (value: number | undefined): string => {

@@ -2,15 +2,16 @@
  * What is measured of a fresh server and a fresh client: workloads, or how long both take to start.
  */
 import * as fs from "node:fs"
-import type { Discovery, Name } from "./contender.ts"
+import type { Discovery, Entry } from "./contender.ts"
 import * as Peer from "./peer.ts"
 import type { Workload } from "./workload.ts"
 
 /** What one run of a workload came to. */
 export interface Result {
   readonly perSecond: number
-  /** Server and client together, for one call or one message of a stream. */
-  readonly cpuMicros: number
+  /** Microseconds of CPU for one call or one message of a stream. */
+  readonly serverCpu: number
+  readonly clientCpu: number
   readonly p50: number | undefined
   readonly p99: number | undefined
   readonly serverRss: number
@@ -43,11 +44,11 @@ export interface Timing {
  */
 export const workloads = (
   program: string,
-  name: Name,
+  entry: Entry,
   group: ReadonlyArray<Workload>,
   timing: Timing
 ): Promise<ReadonlyArray<Result>> =>
-  withPeers(program, name, "static", async (server, client) => {
+  withPeers(program, entry, "static", async (server, client) => {
     await measure(server, client, group[group.length - 1], { warmMillis: 0, millis: timing.firstMillis })
     const results: Array<Result> = []
     for (const workload of group) {
@@ -62,8 +63,8 @@ export const workloads = (
   })
 
 /** Starts two fresh processes, and lets them idle. */
-export const start = (program: string, name: Name, discovery: Discovery, idleMillis: number): Promise<Start> =>
-  withPeers(program, name, discovery, async (server, client) => {
+export const start = (program: string, entry: Entry, discovery: Discovery, idleMillis: number): Promise<Start> =>
+  withPeers(program, entry, discovery, async (server, client) => {
     await new Promise((resolve) => setTimeout(resolve, idleMillis))
     const [serverUsage, clientUsage] = [await server.usage(), await client.usage()]
     return {
@@ -91,27 +92,29 @@ const measure = async (
   const clientAfter = await driving.closed()
   const [serverAfter, machineAfter] = [await server.usage(), busySeconds()]
   const { count, p50, p99, seconds } = await driving.measured()
-  const cpuMicros = clientAfter.cpuMicros - clientBefore.cpuMicros + serverAfter.cpuMicros - serverBefore.cpuMicros
+  const serverMicros = serverAfter.cpuMicros - serverBefore.cpuMicros
+  const clientMicros = clientAfter.cpuMicros - clientBefore.cpuMicros
   return {
     perSecond: count / seconds,
-    cpuMicros: cpuMicros / count,
+    serverCpu: serverMicros / count,
+    clientCpu: clientMicros / count,
     p50,
     p99,
     serverRss: serverAfter.rssBytes,
     clientRss: clientAfter.rssBytes,
-    noise: Math.max(0, (machineAfter - machineBefore - cpuMicros / 1e6) / seconds)
+    noise: Math.max(0, (machineAfter - machineBefore - (serverMicros + clientMicros) / 1e6) / seconds)
   }
 }
 
 const withPeers = async <A>(
   program: string,
-  name: Name,
+  entry: Entry,
   discovery: Discovery,
   use: (server: Peer.Peer, client: Peer.Peer) => Promise<A>
 ): Promise<A> => {
-  const server = await Peer.serve(program, name, discovery)
+  const server = await Peer.serve(program, entry, discovery)
   try {
-    const client = await Peer.connect(program, name, discovery, server.address)
+    const client = await Peer.connect(program, entry, discovery, server.address)
     try {
       return await use(server, client)
     } finally {

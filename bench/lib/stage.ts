@@ -5,9 +5,10 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { compile } from "../../scripts/build.ts"
+import { contenders, type Entry } from "./contender.ts"
 
 /** Compiles the package in `root` and its contenders to an empty folder of it; returns the program of a child. */
-export const stage = (root: string): string => {
+export const stage = (root: string, entries: ReadonlyArray<Entry> = contenders): string => {
   const folder = path.join(root, ".cache/bench")
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })
@@ -15,7 +16,7 @@ export const stage = (root: string): string => {
   // The nearest manifest decides what `effect-micro/…` means to a child: the compiled sources beside it.
   const compiled = JSON.parse(JSON.stringify(exports).replaceAll(".ts\"", ".js\""))
   fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name, type: "module", exports: compiled }))
-  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config))
+  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config(entries)))
   const { output, status } = compile(folder, ["-p", "."])
   if (status !== 0) throw new Error(output)
   return path.join(folder, "bench/lib/child.js")
@@ -24,7 +25,7 @@ export const stage = (root: string): string => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 // Whether the types are right is for `npm run check` to say.
-const config = {
+const config = (entries: ReadonlyArray<Entry>) => ({
   extends: "../../tsconfig.json",
   compilerOptions: {
     noEmit: false,
@@ -34,6 +35,6 @@ const config = {
     rootDir: "../..",
     outDir: "."
   },
-  include: ["../../src", "../../bench/lib/child.ts"],
+  include: ["../../src", "../../bench/lib/child.ts", ...entries.map(({ module }) => `../../bench/${module}.ts`)],
   exclude: []
-}
+})
