@@ -91,7 +91,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
       Effect.gen(function*() {
         const server = yield* Nats.open()
         yield* server.kill
-        const away = live({ servers: server.url.replace("//", "//ann:secret@"), timeout: "200 millis" })
+        const away = live({ servers: server.url.replace("//", "//ann:secret@"), timeout: "2 seconds" })
         for (const effect of [Broker.publish(words("a"), "one"), Effect.asVoid(Effect.scoped(listen("a")))]) {
           const reason = yield* Effect.provide(reasonOf(effect), away)
           assert.strictEqual(reason._tag, "BrokerUnavailable")
@@ -106,11 +106,11 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         const server = yield* Nats.open()
         yield* Effect.gen(function*() {
           yield* Broker.publish(words("a"), "one")
-          yield* server.signal("SIGSTOP")
+          yield* server.stop
           const { _tag, message } = yield* reasonOf(Broker.publish(words("a"), "two"))
-          yield* server.signal("SIGCONT")
+          yield* server.resume
           assert.deepStrictEqual([_tag, message.endsWith("does not answer")], ["BrokerUnavailable", true])
-        }).pipe(Effect.provide(live({ servers: server.url, timeout: "300 millis" })))
+        }).pipe(Effect.provide(live({ servers: server.url, timeout: "2 seconds" })))
       }))
 
     it.live.each(
@@ -126,7 +126,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
       Effect.gen(function*() {
         const server = yield* Nats.open({ config })
         yield* Effect.provide(Broker.publish(words("a"), "one"), live({ servers: server.url, ...secret }))
-        const wrong = live({ servers: server.url, timeout: "300 millis" })
+        const wrong = live({ servers: server.url, timeout: "2 seconds" })
         const { message } = yield* Effect.provide(reasonOf(Broker.publish(words("a"), "one")), wrong)
         assert.match(message, /authorization/i)
       }))
@@ -137,7 +137,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         const server = yield* Nats.open({ config })
         const known = live({ servers: server.url, credentials: Redacted.make(credentials) })
         yield* Effect.provide(Broker.publish(words("a"), "one"), known)
-        const wrong = live({ servers: server.url, timeout: "300 millis" })
+        const wrong = live({ servers: server.url, timeout: "2 seconds" })
         const { message } = yield* Effect.provide(reasonOf(Broker.publish(words("a"), "one")), wrong)
         assert.match(message, /authorization/i)
       }))
@@ -151,7 +151,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         const server = yield* Nats.open({ host: "localhost", config: `tls { ${files}, verify: true }` })
         const tls = { ca: { file: `${folder}/ca.pem` }, cert, key: Redacted.make(key) }
         yield* Effect.provide(Broker.publish(words("a"), "one"), live({ servers: server.url, tls }))
-        const stranger = live({ servers: server.url, tls: true, timeout: "500 millis" })
+        const stranger = live({ servers: server.url, tls: true, timeout: "2 seconds" })
         const { _tag } = yield* Effect.provide(reasonOf(Broker.publish(words("a"), "one")), stranger)
         assert.strictEqual(_tag, "BrokerUnavailable")
       }))

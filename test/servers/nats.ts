@@ -12,7 +12,8 @@ export interface Nats {
   readonly kill: Effect.Effect<void>
   /** Starts it again where it was. */
   readonly start: Effect.Effect<void>
-  readonly signal: Process.Program["signal"]
+  readonly stop: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
 }
 
 /** A server, until the scope closes. `config` is in its own format. */
@@ -31,5 +32,5 @@ export const open = Effect.fnUntraced(function*(
   const server = yield* Process.program("nats-server", args, /client connections on 127\.0\.0\.1:(\d+)[^]*is ready/)
   const start = Effect.map(server.start, ([, chosen]) => void (port = Number(chosen)))
   yield* start
-  return { url: `nats://${host}:${port}`, kill: server.kill, start, signal: server.signal }
+  return { ...server, url: `nats://${host}:${port}`, start }
 })

@@ -1,5 +1,6 @@
 /** Programs that tests talk to: real ones, on the loopback interface, with a folder of their own. */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -22,8 +23,9 @@ export interface Program {
   /** Starts it, and waits until it has said that it listens; gives what it has said. */
   readonly start: Effect.Effect<RegExpExecArray>
   readonly kill: Effect.Effect<void>
-  /** Stops it where it is, or lets it go on. */
-  readonly signal: (signal: "SIGSTOP" | "SIGCONT") => Effect.Effect<void>
+  /** Stops it where it is; completes when none of its threads runs any more. */
+  readonly stop: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
 }
 
 /** A program that listens once it has printed `ready`, until the scope closes. */
@@ -54,5 +56,21 @@ export const program = (
       started.once("exit", (code) => resume(Effect.die(new Error(`${command} ended with ${code}: ${said}`))))
     })
     yield* Effect.addFinalizer(() => kill)
-    return { start, kill, signal: (signal) => Effect.sync(() => void child?.kill(signal)) }
+    return { start, kill, stop: stopping(() => child!), resume: Effect.sync(() => void child?.kill("SIGCONT")) }
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const stopping = (child: () => ChildProcess): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { pid } = child()
+    child().kill("SIGSTOP")
+    const isStopped = Effect.sync(() =>
+      fs.readdirSync(`/proc/${pid}/task`).every((task) =>
+        / [Tt] /.test(fs.readFileSync(`/proc/${pid}/task/${task}/stat`, "latin1"))
+      )
+    )
+    return Effect.asVoid(
+      Effect.repeat(isStopped, { until: (stopped) => stopped, schedule: Schedule.spaced("5 millis") })
+    )
   })

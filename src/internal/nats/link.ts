@@ -27,6 +27,7 @@ export class Unreachable extends Data.TaggedError("Unreachable")<{
 export interface Link {
   /** The connection; waits for it, to the bound of the options. */
   readonly up: Effect.Effect<NatsConnection, Unreachable>
+  readonly isUp: () => boolean
   /** Completes when the server has taken all that was sent before. Who asks in the same turn shares one question. */
   readonly flush: Effect.Effect<void, Unreachable>
   /** Runs a function after each reconnection, until the scope closes. */
@@ -50,6 +51,7 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         isOver = true
+        isUp.closeUnsafe()
         return connection === undefined ? Effect.void : close(connection)
       })
     )
@@ -92,6 +94,7 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
           orElse: () => Effect.fail(unreachable("is not there", problem))
         })
       ),
+      isUp: () => isUp.isOpen(),
       flush: flushing(() => connection, timeout, unreachable),
       onReconnect: (listener) =>
         Effect.asVoid(Effect.acquireRelease(
