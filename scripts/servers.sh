@@ -38,4 +38,18 @@ for entry in "${built[@]}"; do
   [ -x "$go" ] && "$go" install "${entry#*=}" || failed=1
 done
 
+# Consul was in Debian 11: its program is taken out of that package, and nothing else of that release is installed.
+if ! command -v consul >/dev/null && [ ! -x "$GOBIN/consul" ] && command -v apt-get >/dev/null; then
+  apart=$(mktemp -d)
+  mkdir -p "$apart/lists/partial" "$apart/cache/archives/partial" "$GOBIN"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bullseye main" >"$apart/sources.list"
+  options=(
+    -qq -o "Dir::Etc::sourcelist=$apart/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$apart/lists"
+    -o "Dir::Cache=$apart/cache" -o Acquire::Languages=none
+  )
+  (cd "$apart" && timeout 120 apt-get "${options[@]}" update && timeout 120 apt-get "${options[@]}" download consul &&
+    dpkg -x consul_*.deb . && install usr/bin/consul "$GOBIN/consul") || failed=1
+  rm -rf "$apart"
+fi
+
 exit "$failed"

@@ -5,6 +5,7 @@
  * also the options of each: `effect-micro/Layers/HttpTransport` has `layer(options)`.
  */
 export { BytesCodecLive } from "./BytesCodec.ts"
+export { ConsulRegistryLive } from "./ConsulRegistry.ts"
 export { EjectingSelectorLive } from "./EjectingSelector.ts"
 export { HashSelectorLive } from "./HashSelector.ts"
 export { HttpBrokerLive } from "./HttpBroker.ts"
