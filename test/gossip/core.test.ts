@@ -32,6 +32,20 @@ describe("a cluster", () => {
     assert.isBelow(took, Settings.suspicion(rules.settings, 30) + 3500)
   })
 
+  it("asks one that is doubted out of turn, and only once at a time", () => {
+    const world = Worlds.settled(rules, 30)
+    const [victim, ...others] = world.inhabitants
+    victim!.isDead = true
+    const [doubter] = others
+    for (let count = 0; count < 10; count++) doubter!.swim.doubt(victim!.swim.self.node)
+    const took = world.run(60_000, () => stateOf(doubter!, victim!) === "suspect")
+    assert.isAtMost(took, rules.settings.probeInterval + 10)
+    assert.lengthOf(named(doubter!.changes, "Suspected"), 1)
+    doubter!.swim.doubt(others[1]!.swim.self.node)
+    world.run(5000)
+    assert.strictEqual(stateOf(doubter!, others[1]!), "alive")
+  })
+
   it("tells one that leaves from one that dies, and does not ask it to defend itself", () => {
     const world = Worlds.settled(rules, 10)
     const [leaver] = world.inhabitants

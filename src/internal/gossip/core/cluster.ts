@@ -1,7 +1,7 @@
 /**
  * What the rules of a member work on: itself, the others, its news, its timers, and the way out.
  */
-import type { Endpoint, Versions } from "../wire/messages.ts"
+import type { Endpoint, Source, Versions } from "../wire/messages.ts"
 import type { Member, Members } from "./members.ts"
 import type { Queue } from "./news.ts"
 import type { Settings } from "./settings.ts"
@@ -14,6 +14,8 @@ export type Change =
   | { readonly _tag: "Conflict"; readonly member: Member; readonly other: Endpoint }
   /** Somebody speaks another version of the protocol, or of the application. */
   | { readonly _tag: "Incompatible"; readonly node: string; readonly problem: string }
+  /** So many members are known that this one was not taken in. */
+  | { readonly _tag: "Full"; readonly node: string; readonly maxMembers: number }
 
 /** The way out: everything that a member does to the world. */
 export interface Port {
@@ -35,7 +37,7 @@ export interface Port {
 
 /** Who this member is. */
 export interface Self extends Endpoint {
-  /** Unique among all that live: a new process is a new name. */
+  /** Unique among all that live: a new process is a new name. At most 255 bytes. */
   readonly node: string
   /** At most 512 bytes. */
   readonly meta: Uint8Array
@@ -63,3 +65,6 @@ export const feel = (cluster: Cluster, change: number): void => {
 
 /** Whether a member reads packets with a checksum. */
 export const readsChecksums = ({ versions }: Member): boolean => versions.protocol.max >= 5
+
+/** Who asks, for who answers. */
+export const sourceOf = ({ self: { address, node, port } }: Cluster): Source => ({ address, port, node })

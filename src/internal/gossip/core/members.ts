@@ -20,6 +20,10 @@ export interface Member extends Endpoint {
 
 export interface Members {
   readonly get: (node: string) => Member | undefined
+  /** The member, to be changed: where several clusters of a simulation share it, one of one's own. */
+  readonly own: (member: Member) => Member
+  /** By its place in the order of probes. */
+  readonly at: (index: number) => Member | undefined
   /** Adds one at a random place among those that are still to be probed, so that a crowd of new ones is spread. */
   readonly add: (member: Member) => void
   /** How many are known, the dead included. */
@@ -44,6 +48,8 @@ export const make = (random: () => number): Members => {
   }
   return {
     get: (node) => byName.get(node),
+    own: (member) => member,
+    at: (index) => list[index],
     add: (member) => {
       byName.set(member.node, member)
       swap(list.push(member) - 1, below(list.length))

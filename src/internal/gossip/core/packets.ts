@@ -5,7 +5,7 @@ import * as Bodies from "../wire/bodies.ts"
 import type { Endpoint, Message } from "../wire/messages.ts"
 import { maxMessages } from "../wire/packet.ts"
 import { type Cluster, readsChecksums } from "./cluster.ts"
-import { isGone, type Member } from "./members.ts"
+import type { Member } from "./members.ts"
 import * as Settings from "./settings.ts"
 
 /** Sends messages, with news beside them. */
@@ -15,12 +15,13 @@ export const send = (cluster: Cluster, to: Endpoint, ...messages: ReadonlyArray<
   cluster.port.send(to, [...written, ...news(cluster, used, maxMessages - written.length)], false)
 }
 
-/** Tells some members the news, those that died lately among them: one of them may be alive after all. */
+/** Tells some members the news, those that died lately among them: one of them may be alive after all. Who left is not. */
 export const gossip = (cluster: Cluster): void => {
   const { members, port, queue, self, settings, timers } = cluster
   if (queue.size() === 0) return
   const isTold = (member: Member): boolean =>
-    member !== self && (!isGone(member) || timers.now() - member.changedAt < settings.gossipToTheDead)
+    member !== self && member.state !== "left"
+    && (member.state !== "dead" || timers.now() - member.changedAt < settings.gossipToTheDead)
   for (const member of members.draw(settings.gossipNodes, isTold)) {
     const messages = news(cluster, 0, maxMessages)
     if (messages.length === 0) return

@@ -1,47 +1,62 @@
 /**
  * Whether members are there: each is asked in turn, by oneself, through others, and over a connection.
  */
-import type { Endpoint, IndirectPing, Message, Ping } from "../wire/messages.ts"
-import { type Cluster, feel } from "./cluster.ts"
+import type { Endpoint, Message, Ping } from "../wire/messages.ts"
+import { type Cluster, feel, sourceOf } from "./cluster.ts"
 import { isGone, type Member } from "./members.ts"
 import * as Packets from "./packets.ts"
-import type { Timer } from "./timers.ts"
+import type { Questions } from "./questions.ts"
 import * as Verdicts from "./verdicts.ts"
 
 export interface Probes {
   readonly start: () => void
-  readonly pinged: (ping: Ping, from: Endpoint) => void
-  readonly asked: (ping: IndirectPing, from: Endpoint) => void
-  readonly answered: (sequence: number) => void
-  /** Who was asked to ask has had no answer. */
-  readonly refused: (sequence: number) => void
+  /** Asks a member out of turn, unless it is being asked so. */
+  readonly doubt: (member: Member) => void
 }
 
-/** A question that is open. */
-interface Question {
-  readonly answered: () => void
-  readonly refused: () => void
-}
-
-export const make = (cluster: Cluster): Probes => {
-  const { members, port, self, settings, timers } = cluster
-  const questions = new Map<number, Question>()
-  let sequence = 0
-  let next = 0
-
-  const ask = (question: Question): number => {
-    sequence = sequence + 1 >>> 0
-    questions.set(sequence, question)
-    return sequence
+export const make = (cluster: Cluster, questions: Questions): Probes => {
+  const { self, settings, timers } = cluster
+  const doubted = new Set<Member>()
+  const turn = makeTurns(cluster)
+  const probe = (): void => {
+    const member = turn()
+    if (member === undefined) return void timers.after(settings.probeInterval, probe)
+    const start = timers.now()
+    examine(cluster, questions, member, (hasAnswered) => {
+      if (!hasAnswered) return probe()
+      timers.after(Math.max(0, start + settings.probeInterval - timers.now()), probe)
+    })
   }
-  const source = () => ({ address: self.address, port: self.port, node: self.node })
+  return {
+    start: () => void timers.after(cluster.port.random() * settings.probeInterval, probe),
+    doubt: (member) => {
+      if (member === self || isGone(member) || doubted.has(member) || doubted.size >= mostDoubted) return
+      doubted.add(member)
+      examine(cluster, questions, member, () => doubted.delete(member))
+    }
+  }
+}
 
-  /** The next one that is not known to be gone. The dead are forgotten, and the order is another one, after each round. */
-  const turn = (): Member | undefined => {
+/** Answers a question that is meant for this member. Who does not say whom it means is older than that rule. */
+export const answer = (cluster: Cluster, { node, sequence, source }: Ping, from: Endpoint): void => {
+  if (node === cluster.self.node || node === "") Packets.send(cluster, source ?? from, { _tag: "Ack", sequence })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** So many are asked out of turn at once: doubt must not become a storm. */
+const mostDoubted = 16
+
+/** The next one that is not known to be gone. The dead are forgotten, and the order is another one, after each round. */
+const makeTurns = ({ members, self, settings, timers }: Cluster) => {
+  const isForgotten = (member: Member): boolean =>
+    member !== self && isGone(member) && timers.now() - member.changedAt > settings.gossipToTheDead
+  let next = 0
+  return (): Member | undefined => {
     for (let look = members.size(); look >= 0; look--) {
-      const member = members.list()[next]
+      const member = members.at(next)
       if (member === undefined) {
-        members.shuffle((member) => isGone(member) && timers.now() - member.changedAt > settings.gossipToTheDead)
+        members.shuffle(isForgotten)
         next = 0
         continue
       }
@@ -50,74 +65,55 @@ export const make = (cluster: Cluster): Probes => {
     }
     return undefined
   }
-
-  const probe = (): void => {
-    const member = turn()
-    if (member === undefined) return void timers.after(settings.probeInterval, probe)
-    const start = timers.now()
-    // Who is unwell itself gives others more time.
-    const interval = settings.probeInterval * (cluster.awareness + 1)
-    const helpers = { asked: 0, refused: 0 }
-    let later: Timer | undefined
-    const end = (sequence: number) => {
-      questions.delete(sequence)
-      timers.cancel(later)
-      timers.cancel(deadline)
-    }
-    const id = ask({
-      answered: () => {
-        end(id)
-        feel(cluster, -1)
-        timers.after(Math.max(0, start + settings.probeInterval - timers.now()), probe)
-      },
-      refused: () => {
-        helpers.refused++
-      }
-    })
-    const deadline = timers.after(interval, () => {
-      end(id)
-      feel(cluster, helpers.asked > 0 ? Math.max(0, helpers.asked - helpers.refused) : 1)
-      accuse(cluster, member)
-      probe()
-    })
-    later = timers.after(settings.probeTimeout, () => {
-      helpers.asked = askOthers(cluster, member, id)
-      if (member.versions.protocol.max >= 3) port.pingByStream(member, id)
-    })
-    const ping: Ping = { _tag: "Ping", sequence: id, node: member.node, source: source() }
-    // A suspect hears of it as early as it can, so that it can say that it is there.
-    const messages: ReadonlyArray<Message> = member.state === "alive" ? [ping] : [ping, accusation(cluster, member)]
-    Packets.send(cluster, member, ...messages)
-  }
-
-  return {
-    start: () => void timers.after(cluster.port.random() * settings.probeInterval, probe),
-    pinged: (ping, from) => {
-      if (ping.node === self.node) Packets.send(cluster, ping.source ?? from, { _tag: "Ack", sequence: ping.sequence })
-    },
-    asked: (ping, from) => {
-      const asker = ping.source ?? from
-      const nack = !ping.wantsNack ? undefined : timers.after(settings.probeTimeout, () => {
-        Packets.send(cluster, asker, { _tag: "Nack", sequence: ping.sequence })
-      })
-      const id = ask({
-        answered: () => {
-          questions.delete(id)
-          timers.cancel(nack)
-          timers.cancel(forget)
-          Packets.send(cluster, asker, { _tag: "Ack", sequence: ping.sequence })
-        },
-        refused: () => undefined
-      })
-      const forget = timers.after(settings.probeInterval, () => questions.delete(id))
-      Packets.send(cluster, ping.target, { _tag: "Ping", sequence: id, node: ping.node, source: source() })
-    },
-    answered: (sequence) => questions.get(sequence)?.answered(),
-    refused: (sequence) => questions.get(sequence)?.refused()
-  }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
+/** Asks a member, and suspects it if nobody has an answer from it in time. */
+const examine = (
+  cluster: Cluster,
+  questions: Questions,
+  member: Member,
+  done: (hasAnswered: boolean) => void
+): void => {
+  const { port, settings, timers } = cluster
+  const helpers = { asked: 0, refused: 0 }
+  let isReached = false
+  const end = () => {
+    questions.close(sequence)
+    timers.cancel(later)
+    timers.cancel(deadline)
+  }
+  const sequence = questions.open({
+    answered: () => {
+      end()
+      feel(cluster, -1)
+      done(true)
+    },
+    // It is alive, and packets get lost: that says nothing about whose fault it is.
+    reached: () => {
+      isReached = true
+    },
+    refused: () => {
+      helpers.refused++
+    }
+  })
+  // Who is unwell itself gives others more time.
+  const deadline = timers.after(settings.probeInterval * (cluster.awareness + 1), () => {
+    end()
+    if (!isReached) {
+      feel(cluster, helpers.asked > 0 ? Math.max(0, helpers.asked - helpers.refused) : 1)
+      Verdicts.suspect(cluster, accusation(cluster, member))
+    }
+    done(false)
+  })
+  const later = timers.after(settings.probeTimeout, () => {
+    helpers.asked = askOthers(cluster, member, sequence)
+    if (member.versions.protocol.max >= 3) port.pingByStream(member, sequence)
+  })
+  const ping: Ping = { _tag: "Ping", sequence, node: member.node, source: sourceOf(cluster) }
+  // A suspect hears of it as early as it can, so that it can say that it is there.
+  const messages: ReadonlyArray<Message> = member.state === "alive" ? [ping] : [ping, accusation(cluster, member)]
+  Packets.send(cluster, member, ...messages)
+}
 
 const accusation = ({ self }: Cluster, member: Member): Message & { readonly _tag: "Suspect" } => ({
   _tag: "Suspect",
@@ -126,14 +122,12 @@ const accusation = ({ self }: Cluster, member: Member): Message & { readonly _ta
   from: self.node
 })
 
-const accuse = (cluster: Cluster, member: Member): void => Verdicts.suspect(cluster, accusation(cluster, member))
-
 /** Asks some others to ask. Returns how many of them say so when they get no answer. */
 const askOthers = (cluster: Cluster, target: Member, sequence: number): number => {
   const { members, self, settings } = cluster
   const helpers = members.draw(
     settings.indirectChecks,
-    (member) => member !== self && member !== target && member.state === "alive"
+    (member) => member !== self && member.node !== target.node && member.state === "alive"
   )
   let nacks = 0
   for (const helper of helpers) {
@@ -145,7 +139,7 @@ const askOthers = (cluster: Cluster, target: Member, sequence: number): number =
       node: target.node,
       target: { address: target.address, port: target.port },
       wantsNack,
-      source: { address: self.address, port: self.port, node: self.node }
+      source: sourceOf(cluster)
     })
   }
   return nacks

@@ -27,6 +27,10 @@ export interface Settings {
   readonly awarenessMax: number
   /** The longest that something over a connection may take. */
   readonly streamTimeout: number
+  /** How long a dead member keeps its name from one at another address. */
+  readonly deadNodeReclaim: number
+  /** How many members are known at most, the dead included; more are not taken in. */
+  readonly maxMembers: number
   /** The longest packet, in bytes. */
   readonly packetSize: number
   /**
@@ -50,6 +54,8 @@ export const lan: Settings = {
   pushPullInterval: 30_000,
   awarenessMax: 8,
   streamTimeout: 10_000,
+  deadNodeReclaim: Infinity,
+  maxMembers: 65_536,
   packetSize: 1400,
   stall: 100
 }

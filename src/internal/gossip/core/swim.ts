@@ -11,6 +11,8 @@ import * as Members from "./members.ts"
 import * as News from "./news.ts"
 import * as Packets from "./packets.ts"
 import * as Probes from "./probes.ts"
+import * as Questions from "./questions.ts"
+import * as Relays from "./relays.ts"
 import * as Settings from "./settings.ts"
 import * as Timers from "./timers.ts"
 import * as Verdicts from "./verdicts.ts"
@@ -34,6 +36,8 @@ export interface Swim {
   readonly update: (meta: Uint8Array) => void
   /** Tells all others that one goes. Pings are still answered, for as long as `tick` is called. */
   readonly leave: () => void
+  /** Asks a member out of turn whether it is there. */
+  readonly doubt: (node: string) => void
   /** Does what is due. */
   readonly tick: () => void
   /** In how many milliseconds `tick` should be called. */
@@ -41,9 +45,14 @@ export interface Swim {
 }
 
 /** A member that knows nobody yet. `overhead` is what its packets have beside their messages. */
-export const make = (self: Self, settings: Settings.Settings, port: Port, overhead: number): Swim => {
+export const make = (
+  self: Self,
+  settings: Settings.Settings,
+  port: Port,
+  overhead: number,
+  members: Members.Members = Members.make(port.random)
+): Swim => {
   const timers = Timers.make(port.clock, settings.stall)
-  const members = Members.make(port.random)
   const own: Members.Member = {
     ...self,
     incarnation: 0,
@@ -63,7 +72,9 @@ export const make = (self: Self, settings: Settings.Settings, port: Port, overhe
     awareness: 0,
     isLeaving: false
   }
-  const probes = Probes.make(cluster)
+  const questions = Questions.make()
+  const probes = Probes.make(cluster, questions)
+  const relay = Relays.make(cluster, questions)
   Verdicts.announce(cluster, 0)
   probes.start()
   every(cluster, () => settings.gossipInterval, () => Packets.gossip(cluster))
@@ -75,13 +86,13 @@ export const make = (self: Self, settings: Settings.Settings, port: Port, overhe
   const take = (message: Message, from: Endpoint): void => {
     switch (message._tag) {
       case "Ping":
-        return probes.pinged(message, from)
+        return Probes.answer(cluster, message, from)
       case "IndirectPing":
-        return probes.asked(message, from)
+        return relay(message, from)
       case "Ack":
-        return probes.answered(message.sequence)
+        return questions.answered(message.sequence)
       case "Nack":
-        return probes.refused(message.sequence)
+        return questions.refused(message.sequence)
       case "Alive":
         return Verdicts.alive(cluster, message)
       case "Suspect":
@@ -99,18 +110,23 @@ export const make = (self: Self, settings: Settings.Settings, port: Port, overhe
     receive: (messages, from) => {
       for (const message of messages) take(message, from)
     },
-    streamAnswered: probes.answered,
+    streamAnswered: questions.reached,
     state: (isJoin, userState) => Exchanges.state(cluster, isJoin, userState),
     merge: (theirs) => Exchanges.merge(cluster, theirs),
     carry: (payload) => cluster.queue.carry(Packets.carried(payload)),
     update: (meta) => {
       own.meta = meta
+      if (cluster.isLeaving) return
       Verdicts.announce(cluster, 0)
     },
     leave: () => {
       cluster.isLeaving = true
       const { incarnation, node } = own
       Verdicts.dead(cluster, { _tag: "Dead", incarnation, node, from: node })
+    },
+    doubt: (node) => {
+      const member = members.get(node)
+      if (member !== undefined) probes.doubt(member)
     },
     tick: timers.tick,
     wait: () => timers.wait() ?? settings.probeInterval
