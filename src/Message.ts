@@ -60,7 +60,7 @@ export interface Received {
 }
 
 /**
- * A message in the hands of a subscriber, who settles it exactly once: by `ack` or by `giveBack`.
+ * A message in the hands of a subscriber, who settles it exactly once: by `ack`, `ackUnsafe` or `giveBack`.
  *
  * **Details**
  *
@@ -75,6 +75,8 @@ export interface Delivery {
   readonly attempt: number
   /** It was handled, or it lies in a dead-letter topic: it is not delivered again. */
   readonly ack: Effect.Effect<void>
+  /** The same at once, of brokers where it takes no waiting: an event whose handler succeeds then costs few steps. */
+  readonly ackUnsafe?: (() => void) | undefined
   /** It was not handled, and is to be delivered again, no sooner than after the delay. */
   readonly giveBack: (delay?: Duration.Duration) => Effect.Effect<void>
   /** Work on it goes on: it is not to be taken for lost. Only of brokers that would. */

@@ -137,6 +137,7 @@ const handedOut = (
     topic,
     attempt: entry.handed + 1,
     ack: Effect.sync(() => void unsettled.delete(entry)),
+    ackUnsafe: () => void unsettled.delete(entry),
     giveBack: (delay) =>
       Effect.suspend(() => {
         unsettled.delete(entry)

@@ -53,19 +53,23 @@ export type Decoded<A> = Exit.Exit<A, Codec.CodecError>
  * One without a content type is read in the preferred one. The coder is looked up where the type differs from the last.
  */
 export const decoder = (topic: Topic, codec: Codec.Codec["Service"]): (message: Message) => Decoded<any> => {
-  let last: string | undefined
+  let last: Message["headers"] | undefined
+  let type: string | undefined
   let coder = codec.preferred.coder(topic.schema)
   return ({ body, headers }) => {
+    // Those that share their headers are read the same way.
+    if (headers === last) return coder.decode(body)
     const contentType = headers[Header.contentType] ?? codec.preferred.contentType
-    if (contentType !== last) {
+    if (contentType !== type) {
       const format = codec.find(contentType)
       if (format === undefined) {
         const reason = new Codec.UnknownContentType({ contentType, spoken: codec.contentTypes })
         return Exit.fail(new Codec.CodecError({ reason }))
       }
       coder = format.coder(topic.schema)
-      last = contentType
+      type = contentType
     }
+    last = headers
     return coder.decode(body)
   }
 }

@@ -16,6 +16,7 @@ import type { DeadLetters } from "./deadLetters.ts"
 import * as Handling from "./handling.ts"
 import * as Held from "./held.ts"
 import * as Lanes from "./lanes.ts"
+import * as Row from "./row.ts"
 
 /** How a subscription is worked off. */
 export interface Consumer<in out A, in out E, R> extends Handling.Policy<A, E, R>, Lanes.Order<A> {}
@@ -31,11 +32,14 @@ export const start = <A, E, R>(
     const consumer: Consumer<A, E, R> = { ...subscriber, records }
     const held = stillWorkingEvery === undefined ? undefined : Held.make()
     if (held !== undefined) yield* Effect.forkScoped(held.tell(stillWorkingEvery!))
+    const settled = (delivery: Delivery): void => held?.leave(delivery)
     const see = (delivery: Delivery, event: Decoded<A>) => {
       const seen = isClosed(scope) ? delivery.giveBack() : Handling.handle(consumer, delivery, event)
-      return held === undefined ? seen : Effect.ensuring(seen, Effect.sync(() => held.leave(delivery)))
+      return held === undefined ? seen : Effect.ensuring(seen, Effect.sync(() => settled(delivery)))
     }
-    const lanes = consumer.concurrency === 1 ? Lanes.one(consumer, see) : Lanes.many(consumer, see, scope)
+    const lanes = consumer.concurrency === 1
+      ? Row.make({ ...consumer, settled }, see)
+      : Lanes.many(consumer, see, scope)
     const work = Effect.flatMap(Stream.toPull(deliveries), (pull) => {
       const step = Effect.flatMap(Effect.interruptible(Effect.andThen(lanes.free, pull)), (chunk) => {
         held?.enter(chunk)

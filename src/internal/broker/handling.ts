@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Tracer from "effect/Tracer"
+import type * as Codec from "../../Codec.ts"
 import { type Delivery, Header, type Received } from "../../Message.ts"
 import * as Trace from "../trace.ts"
 import type { Decoded } from "./coding.ts"
@@ -38,19 +39,23 @@ export const handle = <A, E, R>(
   }
   // Its handlers never came as far as to fail: it may be what kills their processes.
   if (delivery.attempt > deliveries) return deadLetters.bury(delivery, "returned", returned(delivery), 0)
-  return Effect.matchCauseEffect(run(policy, delivery, event.value, 0), {
+  return Effect.matchCauseEffect(Effect.interruptible(run(policy, delivery, event.value, 0)), {
     onSuccess: () => delivery.ack,
     onFailure: (cause) => settle(policy, delivery, event.value, cause)
   })
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
+/** Whether there is no more to do than to run the handler, and to acknowledge at once if it succeeds. */
+export const isPlain = <A, E, R>(
+  { deadLetters, deliveries }: Policy<A, E, R>,
+  delivery: Delivery,
+  event: Decoded<A>
+): event is Exit.Success<A, Codec.CodecError> =>
+  event._tag === "Success" && delivery.ackUnsafe !== undefined && delivery.attempt <= deliveries
+  && !deadLetters.isStray(delivery)
 
-const returned = ({ attempt }: Delivery) =>
-  Cause.fail(new Error(`It was handed over ${attempt - 1} times, and no handler ended`))
-
-/** Runs the handler, as part of the publisher's trace if there is one. */
-const run = <A, E, R>(
+/** Runs the handler, as part of the publisher's trace if there is one; interruptible if its caller makes it so. */
+export const run = <A, E, R>(
   { handler, records, topic }: Policy<A, E, R>,
   { attempt, message: { headers, id }, topic: from }: Delivery,
   event: A,
@@ -58,28 +63,15 @@ const run = <A, E, R>(
 ): Effect.Effect<void, E, R> => {
   const received: Received = { id, topic: from, headers, attempt: attempt + retries }
   const traceparent = headers[Header.traceparent]
-  const handling = Effect.interruptible(called(handler, event, received))
+  const handling = called(handler, event, received)
   if (traceparent === undefined && !records) return handling
   const parent = traceparent === undefined ? undefined : Trace.parse(traceparent)
   if (records && parent?.sampled !== false) return Trace.consuming(handling, topic, received, parent)
   return parent === undefined ? handling : Effect.provideService(handling, Tracer.ParentSpan, parent)
 }
 
-/** Called at once and not as an effect of its own, which would cost each event one more step. */
-const called = <A, E, R>(
-  handler: Policy<A, E, R>["handler"],
-  event: A,
-  received: Received
-): Effect.Effect<void, E, R> => {
-  try {
-    return handler(event, received)
-  } catch (error) {
-    return Effect.die(error)
-  }
-}
-
-/** What to do about a handler that did not succeed. */
-const settle = <A, E, R>(
+/** What to do about the first run of a handler that did not succeed. */
+export const settle = <A, E, R>(
   policy: Policy<A, E, R>,
   delivery: Delivery,
   event: A,
@@ -98,11 +90,29 @@ const settle = <A, E, R>(
         if (Cause.hasInterrupts(paused.cause)) return yield* delivery.giveBack()
         return yield* deadLetters.bury(delivery, "failed", last, attempts)
       }
-      const exit = yield* Effect.exit(run(policy, delivery, event, attempts))
+      const exit = yield* Effect.exit(Effect.interruptible(run(policy, delivery, event, attempts)))
       if (exit._tag === "Success") return yield* delivery.ack
       last = exit.cause
     }
   })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const returned = ({ attempt }: Delivery) =>
+  Cause.fail(new Error(`It was handed over ${attempt - 1} times, and no handler ended`))
+
+/** Called at once and not as an effect of its own, which would cost each event one more step. */
+const called = <A, E, R>(
+  handler: Policy<A, E, R>["handler"],
+  event: A,
+  received: Received
+): Effect.Effect<void, E, R> => {
+  try {
+    return handler(event, received)
+  } catch (error) {
+    return Effect.die(error)
+  }
+}
 
 /** Back at once where the subscription ends; a handler that has interrupted itself would spin. */
 const interrupted = (delivery: Delivery): Effect.Effect<void> =>

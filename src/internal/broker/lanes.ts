@@ -30,12 +30,6 @@ export interface Lanes<R> {
 /** Sees one delivery through, whatever happens. */
 export type See<A, R> = (delivery: Delivery, event: Decoded<A>) => Effect.Effect<void, never, R>
 
-/** One after the other, in the fiber that took them. */
-export const one = <A, R>({ decode }: Order<A>, see: See<A, R>): Lanes<R> => ({
-  free: Effect.void,
-  give: (chunk) => Effect.forEach(chunk, (delivery) => see(delivery, decode(delivery.message)), { discard: true })
-})
-
 /** So many at a time, each in a fiber of the scope; behind one that is handled, those of its key stand in line. */
 export const many = <A, R>(
   { concurrency, decode, ordered, prefetch }: Order<A>,

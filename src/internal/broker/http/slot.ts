@@ -20,6 +20,9 @@ export interface Ledger {
   readonly end: (failure?: Failure) => void
 }
 
+/** Deliveries that were taken. */
+export type Taken = readonly [Delivery, ...Array<Delivery>]
+
 export interface Slot {
   /** Holds events, whose verdicts go to the ledger. */
   readonly enter: (events: ReadonlyArray<Handed>, ledger: Ledger) => void
@@ -28,7 +31,7 @@ export interface Slot {
   /** Waits until more may be entered. */
   readonly room: Effect.Effect<void>
   /** Waits for events, and takes at most so many. */
-  readonly take: (most: number) => Pull.Pull<readonly [Delivery, ...Array<Delivery>]>
+  readonly take: (most: number) => Pull.Pull<Taken>
   /** Ends the subscription: what is held goes back. */
   readonly close: () => void
 }
@@ -38,6 +41,7 @@ export const make = (topic: string, capacity: number): Slot => {
   const ledgers = new Set<Ledger>()
   const shut = new Set<() => void>()
   let waiting: Array<Delivery> = []
+  let head = 0
   let held = 0
   let taker: (() => void) | undefined
   let isClosed = false
@@ -56,13 +60,22 @@ export const make = (topic: string, capacity: number): Slot => {
     taker = undefined
     wake?.()
   }
+  const hasWaiting = () => head < waiting.length
+  const next = (most: number): Taken => {
+    const taken = waiting.slice(head, head + most)
+    head += taken.length
+    // Moving the rest costs as much as it is long, so it waits until that is worth it.
+    if (head > waiting.length / 2) {
+      waiting = waiting.slice(head)
+      head = 0
+    }
+    // There is one: it was looked for within this step.
+    return taken as unknown as Taken
+  }
   const take: Slot["take"] = (most) =>
     Effect.callback((resume) => {
-      const ready = () => {
-        const [first, ...others] = waiting.splice(0, most)
-        return resume(first === undefined ? Exit.fail(Cause.Done()) : Exit.succeed([first, ...others]))
-      }
-      if (waiting.length > 0 || isClosed) return ready()
+      const ready = () => resume(hasWaiting() ? Exit.succeed(next(most)) : Exit.fail(Cause.Done()))
+      if (hasWaiting() || isClosed) return ready()
       taker = ready
       return Effect.sync(() => {
         taker = undefined
@@ -89,6 +102,7 @@ export const make = (topic: string, capacity: number): Slot => {
     close: () => {
       isClosed = true
       waiting = []
+      head = 0
       for (const ledger of ledgers) ledger.end(gone)
       for (const wake of shut) wake()
       wakeTaker()
@@ -119,7 +133,11 @@ class Held implements Delivery {
 
   // Made when asked for: most deliveries need but one of them.
   get ack(): Effect.Effect<void> {
-    return Effect.sync(() => this.#settle(undefined))
+    return Effect.sync(() => this.ackUnsafe())
+  }
+
+  ackUnsafe(): void {
+    this.#settle(undefined)
   }
 
   get giveBack(): Delivery["giveBack"] {
