@@ -66,6 +66,8 @@ export interface Exchange<out E = never> {
 
 /** The exchange at the other end of a wire. */
 export interface Connection extends Exchange<TransportError> {
+  /** Whether the wire is this library's own, so that who answers reads what `Format.direct` writes. */
+  readonly isOwn?: boolean | undefined
   /** Whether it takes new calls; those under way may still go on when it no longer does. */
   readonly isOpen: () => boolean
   /** Completes when the connection has ended by itself: it was lost, or idle, or the other side took its leave. */
@@ -128,6 +130,7 @@ export const layerWrap = (middleware: {
               transport.connect(address),
               (connection) => ({
                 ...client(connection),
+                isOwn: connection.isOwn,
                 isOpen: connection.isOpen,
                 closed: connection.closed,
                 pending: connection.pending

@@ -105,6 +105,7 @@ const connection = (there: Listener, here: End, answer: Answering.Answer): Conne
       ? Effect.succeed(failure("Unimplemented", `${call.service} is not served at ${address}`))
       : undefined
   return {
+    isOwn: true,
     isOpen,
     closed: Effect.ignore(Deferred.await(there.closed)),
     unary: (call, message) =>

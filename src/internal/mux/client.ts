@@ -79,6 +79,7 @@ export const make = (
   const client: Client = {
     unary: Unary.make(wire),
     stream: Streaming.make(wire),
+    isOwn: true,
     isOpen: () => !wire.leaving && socket.writable,
     closed: Deferred.await(closed),
     pending: wire.slots.pending,

@@ -19,6 +19,7 @@ import * as Pace from "./pace.ts"
 import * as Patience from "./patience.ts"
 import * as Streams from "./streams.ts"
 import * as Verdict from "./verdict.ts"
+import * as Writing from "./writing.ts"
 
 /** The functions of a contract. */
 export const make = <M extends Contract.Methods>(
@@ -27,14 +28,13 @@ export const make = <M extends Contract.Methods>(
 ): Contract.Procedures<M> => {
   const functions: Record<string, (payload: unknown) => unknown> = {}
   for (const method of Methods.make(contract, road.codec)) {
-    const coders = method.coders(road.codec.preferred)
     const target = road.target(contract.key)
     const line: Line.Line = {
       road,
       service: contract.key,
       target,
       method,
-      coders,
+      writings: Writing.make(road.codec, method),
       tally: target.meter.of(method.endpoint),
       pace: Pace.make(),
       known: false,
@@ -53,54 +53,54 @@ export const make = <M extends Contract.Methods>(
 
 const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknown> =>
   Effect.withFiber((fiber) => {
-    const message = line.coders.payload.encode(payload)
-    if (message._tag === "Failure") return Effect.mapError(message, (cause) => Line.malformed(line, cause))
+    const letter = Writing.write(line.writings.usual, payload)
+    if (Writing.isFailed(letter)) return Effect.mapError(letter, (cause) => Line.malformed(line, cause))
     const head = Line.head(line, fiber, false)
     const refused = Line.refusal(line, head, fiber)
     if (refused !== undefined) return refused
     const parent = Trace.current(fiber)
     if (Trace.isRecording(fiber, parent)) {
-      const send = (span: Tracer.AnySpan) => attempt(line, { ...head, span }, message.value, undefined)
+      const send = (span: Tracer.AnySpan) => attempt(line, { ...head, span }, letter, undefined)
       return Trace.around(send, "internal", line.service, line.method.endpoint, parent)
     }
-    return attempt(line, parent === undefined ? head : Line.traced(head, parent), message.value, undefined)
+    return attempt(line, parent === undefined ? head : Line.traced(head, parent), letter, undefined)
   })
 
 /** An attempt, and the next one where it failed and may be repeated. */
 const attempt = (
   line: Line.Line,
   whole: Line.Head,
-  message: Uint8Array,
+  letter: Writing.Letter,
   history: Attempts.History | undefined
 ): Effect.Effect<unknown, unknown> => {
   const { method } = line
   const head = method.idempotent ? Patience.cut(line, whole, history) : whole
   const options = Attempts.choice(history, head.key)
-  const visit = Exchange.visit(history, false)
+  const visit = Exchange.visit(history, letter.writing, false)
   const wait = method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
   const sent = wait === undefined
-    ? Exchange.make(line, head, message, options, visit)
-    : Hedging.send(line, head, message, options, wait, visit)
+    ? Exchange.make(line, head, letter, options, visit)
+    : Hedging.send(line, head, letter, options, wait, visit)
   return Effect.matchEffect(sent, {
     onSuccess: (reply) => {
       const end = now(head.clock)
       Verdict.time(line, head, reply, end)
-      if (reply instanceof Uint8Array) return Line.decoded(line, head, reply, end)
+      if (reply instanceof Uint8Array) return Line.decoded(line, visit.writing, head, reply, end)
       const isOpen = Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
       const rest = isOpen
-        ? again(line, head, message, visit, Attempts.fromFailure(reply, head.call))
-        : Line.failed(line, head.call, reply)
+        ? again(line, head, letter, visit, Attempts.fromFailure(reply, head.call))
+        : Line.failed(visit.writing, head.call, reply)
       return counted(line, head, history, rest)
     },
     onFailure: (fault) =>
-      counted(line, head, history, again(line, head, message, visit, Line.explain(line, head.call, fault)))
+      counted(line, head, history, again(line, head, letter, visit, Line.explain(line, head.call, fault)))
   })
 }
 
 const again = (
   line: Line.Line,
   head: Line.Head,
-  message: Uint8Array,
+  letter: Writing.Letter,
   { hedge, history, instance }: Exchange.Visit,
   error: RpcError.RpcError
 ): Effect.Effect<unknown, unknown> => {
@@ -112,7 +112,7 @@ const again = (
     error,
     instance,
     history,
-    (head, moved) => attempt(line, head, message, hedge === undefined ? moved : Attempts.hedged(moved, hedge))
+    (head, moved) => attempt(line, head, letter, hedge === undefined ? moved : Attempts.hedged(moved, hedge))
   )
 }
 

@@ -7,46 +7,50 @@ import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Instance } from "../../Registry.ts"
 import type { SelectOptions } from "../../Selector.ts"
-import type { Reply } from "../../Transport.ts"
+import type { Call, Connection, Reply } from "../../Transport.ts"
 import type { History } from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Spans from "./spans.ts"
 import * as Verdict from "./verdict.ts"
+import * as Writing from "./writing.ts"
 
 /** Where an attempt goes. */
 export interface Visit extends Spans.Facts {
   instance: Instance | undefined
   /** Where the call went besides, where it was sent twice. */
   hedge: Instance | undefined
+  /** How the call was written, and so the reply is. */
+  writing: Writing.Writing
 }
 
 /** An attempt that was not made yet. */
-export const visit = (history: History | undefined, isHedge: boolean): Visit => ({
+export const visit = (history: History | undefined, writing: Writing.Writing, isHedge: boolean): Visit => ({
   history,
   isHedge,
   instance: undefined,
-  hedge: undefined
+  hedge: undefined,
+  writing
 })
 
 /** Makes an attempt with somebody who may be chosen. */
 export const make = (
   line: Line.Line,
   head: Line.Head,
-  message: Uint8Array,
+  letter: Writing.Letter,
   options: SelectOptions | undefined,
   visit: Visit
 ): Effect.Effect<Reply, Line.Fault> =>
   head.span === undefined
-    ? exchange(line, head, message, options, visit, undefined)
+    ? exchange(line, head, letter, options, visit, undefined)
     : Spans.around(head, head.span, visit, (span) =>
-      exchange(line, Line.traced(head, span), message, options, visit, span))
+      exchange(line, Line.traced(head, span), letter, options, visit, span))
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 const exchange = (
   line: Line.Line,
   head: Line.Head,
-  message: Uint8Array,
+  letter: Writing.Letter,
   options: SelectOptions | undefined,
   visit: Visit,
   span: Tracer.Span | undefined
@@ -63,9 +67,27 @@ const exchange = (
     line.settles = lease.state._tag !== "Empty"
     const connection = line.road.connections.find(lent.address)
     const sent = connection === undefined
-      ? Effect.flatMap(Line.dial(line, head, lent, options?.avoid), (dialled) => dialled.unary(call, message))
-      : connection.unary(call, message)
+      ? Effect.flatMap(
+        Line.dial(line, head, lent, options?.avoid),
+        (dialled) => carried(line, call, letter, visit, dialled)
+      )
+      : carried(line, call, letter, visit, connection)
     return line.settles && !watched ? watch(sent) : sent
   })
   return watched ? watch(exchanged) : exchanged
+}
+
+/** Sends a call over a connection, written so that it can be read there. */
+const carried = (
+  line: Line.Line,
+  call: Call,
+  letter: Writing.Letter,
+  visit: Visit,
+  connection: Connection
+): Effect.Effect<Reply, Line.Fault> => {
+  const fitted = Writing.fitted(line.writings, letter, connection)
+  if (fitted === letter) return connection.unary(call, letter.bytes)
+  if (Writing.isFailed(fitted)) return Effect.mapError(fitted, (cause) => Line.malformed(line, cause))
+  visit.writing = fitted.writing
+  return connection.unary({ ...call, contentType: fitted.writing.contentType }, fitted.bytes)
 }

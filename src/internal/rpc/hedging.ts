@@ -13,6 +13,7 @@ import * as Budget from "./budget.ts"
 import * as Exchange from "./exchange.ts"
 import * as Line from "./line.ts"
 import * as Throttle from "./throttle.ts"
+import type { Letter } from "./writing.ts"
 
 /** How long to wait for the first instance, in milliseconds; undefined where the call is not to be sent twice. */
 export const delay = ({ method: { hedge }, pace, target }: Line.Line, head: Line.Head): number | undefined => {
@@ -26,14 +27,14 @@ export const delay = ({ method: { hedge }, pace, target }: Line.Line, head: Line
 export const send = (
   line: Line.Line,
   head: Line.Head,
-  message: Uint8Array,
+  letter: Letter,
   options: SelectOptions | undefined,
   wait: number,
   first: Exchange.Visit
 ): Effect.Effect<Reply, Line.Fault> =>
   Effect.suspend(() => {
     const { target } = line
-    const second = Exchange.visit(first.history, true)
+    const second = Exchange.visit(first.history, letter.writing, true)
     /** How the first of the two failed. */
     let failed: Ended | undefined
     const ended = (exit: Ended, isAlone: boolean): Effect.Effect<Reply, Line.Fault> => {
@@ -46,9 +47,10 @@ export const send = (
       const again = spare(line, head)
       if (again === undefined || first.instance === undefined || !Budget.spend(target.hedges)) return Effect.never
       target.hedged++
-      const elsewhere = Exchange.make(line, again, message, besides(first.instance.id, options), second)
+      const elsewhere = Exchange.make(line, again, letter, besides(first.instance.id, options), second)
       return Effect.flatMap(Effect.exit(elsewhere), (exit) => {
         first.hedge = second.instance
+        if (isAnswer(exit)) first.writing = second.writing
         if (second.instance !== undefined) return ended(exit, false)
         // There was nobody else.
         target.hedged--
@@ -57,7 +59,7 @@ export const send = (
     })
     return Effect.raceFirst(
       Effect.flatMap(
-        Effect.exit(Exchange.make(line, head, message, options, first)),
+        Effect.exit(Exchange.make(line, head, letter, options, first)),
         (exit) => ended(exit, second.instance === undefined)
       ),
       Effect.andThen(Effect.sleep(wait), hedge)

@@ -20,11 +20,12 @@ import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import * as Budget from "./budget.ts"
 import * as Meter from "./meter.ts"
-import type { Coders, Method } from "./methods.ts"
+import type { Method } from "./methods.ts"
 import type * as Pace from "./pace.ts"
 import type { Policy } from "./policy.ts"
 import type { Target } from "./target.ts"
 import * as Throttle from "./throttle.ts"
+import type { Writing, Writings } from "./writing.ts"
 
 /** What a call travels by. */
 export interface Road {
@@ -46,7 +47,7 @@ export interface Line {
   readonly service: string
   readonly target: Target
   readonly method: Method
-  readonly coders: Coders
+  readonly writings: Writings
   /** Takes down what became of a call, and how long it took. */
   readonly tally: Meter.Tally
   /** How long its unary calls take. */
@@ -92,7 +93,7 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
     call: {
       service: line.service,
       method: line.method.endpoint,
-      contentType: line.road.codec.preferred.contentType,
+      contentType: line.writings.usual.contentType,
       headers: fiber.getRef(CurrentHeaders),
       timeout: streams && set === undefined ? undefined : deadline - start
     }
@@ -227,11 +228,12 @@ const wait = (head: Head, { last, pause }: Attempts.History): Effect.Effect<Head
 /** The value of a reply. */
 export const decoded = (
   line: Line,
+  { success }: Writing,
   { start }: Head,
   reply: Uint8Array,
   end: number
 ): Effect.Effect<unknown, RpcError.RpcError> => {
-  const value: Exit.Exit<unknown, CodecError> = line.coders.success.decode(reply)
+  const value: Exit.Exit<unknown, CodecError> = success.decode(reply)
   if (value._tag === "Failure") return Effect.mapError(value, (cause) => malformed(line, cause))
   line.tally("OK", end - start)
   return Effect.succeed(value.value)
@@ -244,9 +246,13 @@ export const ended = ({ tally }: Line, { clock, start }: Head, error: unknown): 
 export const malformed = (line: Line, cause: unknown) => RpcError.make("Malformed", { ...facts(line), cause })
 
 /** A call that did not succeed: its declared error, or what became of it on the way. */
-export const failed = (line: Line, call: Call, reply: Failure): Effect.Effect<never, unknown> => {
+export const failed = (
+  writing: Writing,
+  call: Call,
+  reply: Failure
+): Effect.Effect<never, unknown> => {
   if (reply.status !== "Error") return Effect.fail(Attempts.fromFailure(reply, call))
-  const error = line.coders.error.decode(reply.body)
+  const error = writing.error.decode(reply.body)
   return Effect.fail(error._tag === "Success" ? error.value : Attempts.fromFailure(reply, call))
 }
 

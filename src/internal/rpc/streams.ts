@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { CodecError } from "../../Codec.ts"
 import type * as RpcError from "../../RpcError.ts"
-import type { Call, Reply, TransportError } from "../../Transport.ts"
+import type { Call, Connection, Reply, TransportError } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
@@ -26,6 +26,7 @@ import * as Meter from "./meter.ts"
 import * as Served from "./running.ts"
 import * as Spans from "./spans.ts"
 import * as Verdict from "./verdict.ts"
+import * as Writing from "./writing.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
@@ -70,6 +71,8 @@ const recorded = (
 interface Running {
   readonly line: Line.Line
   readonly input: Input
+  /** How the call was written, and so the replies are. */
+  writing: Writing.Writing
   /** The lease of the instance that answers. */
   lease: Scope.Closeable
   /** What the lease is given back with. */
@@ -84,6 +87,7 @@ const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scop
   const running: Running = {
     line,
     input,
+    writing: line.writings.usual,
     lease: Scope.makeUnsafe(),
     verdict: Exit.void,
     pull: undefined,
@@ -116,7 +120,7 @@ const open = (
   history: Attempts.History | undefined
 ): Pull.Pull<Chunk<Reply>, RpcError.RpcError> => {
   const { input, line } = running
-  const visit = Exchange.visit(history, false)
+  const visit = Exchange.visit(history, running.writing, false)
   const lease = running.lease = Scope.makeUnsafe()
   running.verdict = Exit.void
   const attempt = head.span === undefined
@@ -160,8 +164,16 @@ const first = (
     if (span !== undefined) Spans.lent(span, lent)
     return Effect.flatMap(
       Line.dial(line, head, lent, visit.history?.tried),
-      (connected) =>
-        Effect.flatMap(Channel.toPullScoped(connected.stream(call, input.messages).channel, lease), (pull) => {
+      (connected) => {
+        const written = input.written(connected)
+        if ("_tag" in written) return Effect.mapError(written, (cause) => Line.malformed(line, cause))
+        running.writing = written.writing
+        const { contentType } = written.writing
+        const sent = connected.stream(
+          contentType === call.contentType ? call : { ...call, contentType },
+          written.messages
+        )
+        return Effect.flatMap(Channel.toPullScoped(sent.channel, lease), (pull) => {
           const replies = Effect.mapError(pull, broken)
           running.pull = replies
           return Effect.tap(replies, ([first]) => {
@@ -171,6 +183,7 @@ const first = (
             return Effect.fail(Attempts.fromFailure(first, call))
           })
         })
+      }
     )
   })
 }
@@ -181,14 +194,14 @@ const read = (running: Running, call: Call, replies: Chunk<Reply>): Pull.Pull<Ch
   for (const reply of replies) {
     let end: Effect.Effect<never, unknown>
     if (reply instanceof Uint8Array) {
-      const value: Exit.Exit<unknown, CodecError> = running.line.coders.success.decode(reply)
+      const value: Exit.Exit<unknown, CodecError> = running.writing.success.decode(reply)
       if (value._tag === "Success") {
         values.push(value.value)
         continue
       }
       end = Effect.fail(Line.malformed(running.line, Cause.squash(value.cause)))
     } else {
-      end = Line.failed(running.line, call, reply)
+      end = Line.failed(running.writing, call, reply)
     }
     if (values.length === 0) return end
     running.pull = end
@@ -197,9 +210,16 @@ const read = (running: Running, call: Call, replies: Chunk<Reply>): Pull.Pull<Ch
   return Effect.succeed(values as unknown as Chunk<unknown>)
 }
 
+/** Messages, and how they are written. */
+interface Written {
+  readonly writing: Writing.Writing
+  readonly messages: Uint8Array | Stream.Stream<Uint8Array>
+}
+
 /** The messages that go out: encoded as they are asked for. */
 interface Input {
-  readonly messages: Uint8Array | Stream.Stream<Uint8Array>
+  /** The messages, written so that they can be read at the other end of a connection. */
+  readonly written: (connection: Connection) => Written | Exit.Failure<never, CodecError>
   /** Whether the messages have been asked for, so that they cannot be sent a second time. */
   begun: boolean
   /** Why there will be no more messages, where the caller's own stream failed. */
@@ -207,24 +227,42 @@ interface Input {
 }
 
 const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown): Input => {
-  const { payload: coder } = line.coders
-  if (!line.method.streamsIn) {
-    const message = coder.encode(payload)
-    return message._tag === "Success"
-      ? { messages: message.value, begun: false, failure: undefined }
-      : { messages: Stream.empty, begun: false, failure: Line.malformed(line, Cause.squash(message.cause)) }
-  }
+  if (!line.method.streamsIn) return makeMessage(line, payload)
   // The caller's stream runs as the caller's, whatever fiber a transport pulls it with.
   const own = Served.within(payload as Stream.Stream<unknown, RpcError.RpcError>, fiber.context)
-  const messages = Stream.suspend(() => {
-    input.begun = true
-    return Chunks.coded(own, coder.encode, (cause) => Line.malformed(line, cause))
-  }).pipe(
-    Stream.catch((failure) => {
-      input.failure = failure
-      return Stream.die(failure)
-    })
-  )
-  const input: Input = { messages, begun: false, failure: undefined }
+  const messages = ({ payload }: Writing.Writing) =>
+    Stream.suspend(() => {
+      input.begun = true
+      return Chunks.coded(own, payload.encode, (cause) => Line.malformed(line, cause))
+    }).pipe(
+      Stream.catch((failure) => {
+        input.failure = failure
+        return Stream.die(failure)
+      })
+    )
+  const input: Input = {
+    written: (connection) => {
+      const writing = Writing.suited(line.writings, connection)
+      return { writing, messages: messages(writing) }
+    },
+    begun: false,
+    failure: undefined
+  }
   return input
+}
+
+/** The only message of a call, encoded ahead: one that cannot be is nobody's fault but the caller's. */
+const makeMessage = (line: Line.Line, payload: unknown): Input => {
+  const letter = Writing.write(line.writings.usual, payload)
+  if (Writing.isFailed(letter)) {
+    return { written: () => letter, begun: false, failure: Line.malformed(line, Cause.squash(letter.cause)) }
+  }
+  return {
+    written: (connection) => {
+      const fitted = Writing.fitted(line.writings, letter, connection)
+      return Writing.isFailed(fitted) ? fitted : { writing: fitted.writing, messages: fitted.bytes }
+    },
+    begun: false,
+    failure: undefined
+  }
 }
