@@ -12,10 +12,10 @@ export interface Row<A> {
   readonly rounds: ReadonlyArray<A | undefined>
 }
 
-/** Where it was measured, and how much. */
-export const machine = ({ name, rounds }: Plan): string => {
+/** Where it was measured, and by which plan. */
+export const machine = ({ name }: Plan): string => {
   const cores = os.cpus()
-  return `Node ${process.versions.node}, ${cores.length} × ${cores[0]?.model.trim()}, ${name}, rounds: ${rounds}`
+  return `Node ${process.versions.node}, ${cores.length} × ${cores[0]?.model.trim()}, ${name}`
 }
 
 /**
@@ -69,7 +69,7 @@ export const starts = (rows: ReadonlyArray<Row<Start>>): string => {
       return [
         row.title,
         row.contender,
-        of(({ serverMillis }) => serverMillis),
+        orFailed(row, of(({ serverMillis }) => serverMillis)),
         of(({ clientMillis }) => clientMillis),
         of(sum),
         ratio(row, rows[0], sum),
@@ -80,11 +80,13 @@ export const starts = (rows: ReadonlyArray<Row<Start>>): string => {
   )
 }
 
-/** What other processes did meanwhile, in a sentence. */
+/** How often everything was measured, and what other processes did meanwhile. */
 export const noise = (rows: ReadonlyArray<Row<Result>>): string => {
   const all = rows.flatMap(({ rounds }) => rounds.flatMap((round) => round === undefined ? [] : [round.noise]))
   if (all.length === 0) return "Nothing was measured."
-  return `Other processes used ${short(median(all))} cores in the median, ${short(Math.max(...all))} at worst.`
+  const rounds = Math.max(...rows.map((row) => row.rounds.length))
+  const [usual, worst] = [short(median(all)), short(Math.max(...all))]
+  return `Rounds: ${rounds}. Other processes used ${usual} cores in the median, ${worst} at worst.`
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ const workload = (
   return [
     row.title,
     row.contender,
-    of(speed),
+    orFailed(row, of(speed)),
     ratio(row, raw, speed),
     ...(isPeer === undefined ? [] : [ratio(row, fastest(group.filter(({ contender }) => isPeer(contender))), speed)]),
     of(cpu),
@@ -118,9 +120,12 @@ const workload = (
   ]
 }
 
-/** A median; where every round went wrong, it says so. */
+/** Medians of what the rounds came to. */
 const cell = <A>({ rounds }: Row<A>) => (take: (result: A) => number | undefined): string =>
-  rounds.every((round) => round === undefined) ? "failed" : short(median(rounds.map((round) => round && take(round))))
+  short(median(rounds.map((round) => round && take(round))))
+
+const orFailed = <A>({ rounds }: Row<A>, text: string): string =>
+  rounds.every((round) => round === undefined) ? "failed" : text
 
 /** Of the ratios within a round, the median. */
 const ratio = <A>({ rounds }: Row<A>, of: Row<A> | undefined, take: (result: A) => number): string =>

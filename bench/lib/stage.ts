@@ -7,16 +7,25 @@ import * as path from "node:path"
 import { compile } from "../../scripts/build.ts"
 import { contenders, type Entry } from "./contender.ts"
 
+/** Where to, below the root of the package, at a depth of two; and what else than the library. */
+export interface Options {
+  readonly folder: string
+  readonly entries: ReadonlyArray<Entry>
+}
+
 /** Compiles the package in `root` and its contenders to an empty folder of it; returns the program of a child. */
-export const stage = (root: string, entries: ReadonlyArray<Entry> = contenders): string => {
-  const folder = path.join(root, ".cache/bench")
+export const stage = (
+  root: string,
+  options: Options = { folder: ".cache/bench", entries: contenders }
+): string => {
+  const folder = path.join(root, options.folder)
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })
   const { exports, name } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"))
   // The nearest manifest decides what `effect-micro/…` means to a child: the compiled sources beside it.
   const compiled = JSON.parse(JSON.stringify(exports).replaceAll(".ts\"", ".js\""))
   fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name, type: "module", exports: compiled }))
-  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config(entries)))
+  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config(options.entries)))
   const { output, status } = compile(folder, ["-p", "."])
   if (status !== 0) throw new Error(output)
   return path.join(folder, "bench/lib/child.js")
