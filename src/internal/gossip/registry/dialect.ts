@@ -1,0 +1,48 @@
+/**
+ * What is around the words of this package, where other programs are members of the same cluster.
+ */
+import * as Effect from "effect/Effect"
+import { Buffer } from "node:buffer"
+import type { Change } from "../core/cluster.ts"
+import type { Member } from "../core/members.ts"
+import type { Range } from "../wire/messages.ts"
+import type { Node } from "./node.ts"
+
+/** How a cluster wants things to be said. */
+export interface Dialect {
+  /** The versions of the application: all members of a cluster have the same. */
+  readonly delegate: Range
+  /** What a member says of itself. */
+  readonly meta: Uint8Array
+  readonly make: (node: Node) => Speaker
+}
+
+export interface Speaker {
+  /** Whether a member runs this package. */
+  readonly isOurs: (member: Member) => boolean
+  /** News as it is carried. */
+  readonly wrap: (news: Uint8Array) => Uint8Array
+  /** The news of this package that something carried has, if any; what else it means is seen to. */
+  readonly unwrap: (payload: Uint8Array) => Uint8Array | undefined
+  /** The same for what is told over a connection when two members compare all they know. */
+  readonly wrapState: (state: Uint8Array) => Uint8Array
+  readonly unwrapState: (payload: Uint8Array) => Uint8Array
+  readonly changed: (change: Change) => void
+  /** Says what has to be said before the member takes its leave. */
+  readonly leaving: Effect.Effect<void>
+}
+
+/** A cluster of memberlist without anything above it. */
+export const plain: Dialect = {
+  delegate: { min: 0, max: 0, current: 0 },
+  meta: Buffer.from("effect-micro/1"),
+  make: () => ({
+    isOurs: ({ meta }) => Buffer.compare(meta, plain.meta) === 0,
+    wrap: (news) => news,
+    unwrap: (payload) => payload,
+    wrapState: (state) => state,
+    unwrapState: (payload) => payload,
+    changed: () => undefined,
+    leaving: Effect.void
+  })
+}

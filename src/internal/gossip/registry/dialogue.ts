@@ -1,0 +1,69 @@
+/**
+ * What members say to each other over connections, in time.
+ */
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import type { Endpoint, StreamMessage } from "../wire/messages.ts"
+import type * as Packet from "../wire/packet.ts"
+import { isProblem, type Problem } from "../wire/problem.ts"
+import * as Stream from "../wire/stream.ts"
+import * as Endpoints from "./endpoints.ts"
+import * as Streams from "./streams.ts"
+
+export interface Dialogue {
+  /** Dials, says something and returns the answer. */
+  readonly ask: (to: Endpoint, message: StreamMessage) => Effect.Effect<StreamMessage, Streams.StreamFailed>
+  /** Dials, and says something that is not answered. */
+  readonly tell: (to: Endpoint, message: StreamMessage) => Effect.Effect<void, Streams.StreamFailed>
+  /** Reads what somebody says who has dialled, and answers it. */
+  readonly serve: (socket: Net.Socket, listener: Listener) => Effect.Effect<void>
+}
+
+export interface Listener {
+  readonly heard: (message: StreamMessage) => StreamMessage | undefined
+  /** What was said is no message of this cluster. */
+  readonly unreadable: (problem: Problem, from: Endpoint) => void
+}
+
+/** Speaks as the cluster does, and takes no longer than so many milliseconds for each dialogue. */
+export const make = (cluster: Packet.Cluster, timeout: number): Dialogue => {
+  const inTime = <A>(to: Endpoint, dialogue: Effect.Effect<A, Streams.StreamFailed>) =>
+    Effect.timeoutOrElse(dialogue, {
+      duration: timeout,
+      orElse: () =>
+        Effect.fail(
+          new Streams.StreamFailed({
+            to: Endpoints.format(to),
+            cause: new Error(`it did not answer within ${timeout} ms`)
+          })
+        )
+    })
+  return {
+    ask: (to, message) =>
+      inTime(
+        to,
+        Effect.suspend(() => Streams.ask(to, Stream.write(cluster, message, true), Stream.makeReader(cluster, false)))
+      ),
+    tell: (to, message) => inTime(to, Effect.suspend(() => Streams.tell(to, Stream.write(cluster, message, true)))),
+    serve: (socket, listener) =>
+      Streams.take(socket, Stream.makeReader(cluster, true)).pipe(
+        Effect.flatMap((message) => {
+          const answer = isProblem(message) ? refusal(socket, message, listener) : message && listener.heard(message)
+          return answer === undefined
+            ? Effect.void
+            : Streams.answer(socket, Stream.write(cluster, answer, false))
+        }),
+        Effect.timeoutOption(timeout),
+        Effect.ensuring(Effect.sync(() => socket.destroy()))
+      )
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Those who have another key are told so; who is of another cluster altogether is told nothing, as memberlist does. */
+const refusal = (socket: Net.Socket, problem: Problem, listener: Listener): StreamMessage | undefined => {
+  const address = Endpoints.bytesOf(socket.remoteAddress ?? "")
+  if (address !== undefined) listener.unreadable(problem, { address, port: socket.remotePort ?? 0 })
+  return problem.kind === "WrongLabel" ? undefined : { _tag: "Refusal", message: problem.message }
+}
