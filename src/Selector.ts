@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { Load } from "./Load.ts"
 import type { Instance } from "./Registry.ts"
 import type { SelectorError } from "./SelectorError.ts"
 import type { SelectorState } from "./SelectorState.ts"
@@ -29,6 +30,16 @@ export interface SelectOptions {
   readonly prefer?: Preference | undefined
   /** Only so many of those that are kept are candidates. */
   readonly subset?: Subset | undefined
+  /** How instances are asked by a strategy that asks; the others ignore it. The same object for all calls. */
+  readonly loads?: Loads | undefined
+}
+
+/** What instances say of how busy they are, over the connections that there are. */
+export interface Loads {
+  /** What an instance said last; undefined where it has not said anything. */
+  readonly last: (instance: Instance) => Load | undefined
+  /** Completes when it has answered, or never will; undefined where it cannot be asked. */
+  readonly probe: (instance: Instance) => Effect.Effect<unknown> | undefined
 }
 
 /** Who goes first, and until when. */
@@ -196,10 +207,14 @@ const narrow = (
   Layer.effect(
     Selector,
     Effect.map(Selector, (selector) => {
-      const plain = more(undefined)
+      let asked: SelectOptions | undefined
+      let narrowed = more(asked)
       return Selector.of({
-        select: (service, lease, options) =>
-          selector.select(service, lease, options === undefined ? plain : more(options)),
+        select: (service, lease, options) => {
+          // First attempts have the same options, one after the other.
+          if (options !== asked) narrowed = more(asked = options)
+          return selector.select(service, lease, narrowed)
+        },
         watch: (service, options) => selector.watch(service, more(options))
       })
     })

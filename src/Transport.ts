@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { Load } from "./Load.ts"
 
 /** What travels ahead of the first message. */
 export interface Call {
@@ -74,6 +75,10 @@ export interface Connection extends Exchange<TransportError> {
   readonly closed: Effect.Effect<void>
   /** How many calls are under way, where that is known: a connection without any may be closed to make room. */
   readonly pending?: (() => number) | undefined
+  /** What the other side said last of how busy it is; nothing before it was asked once. */
+  readonly load?: (() => Load | undefined) | undefined
+  /** Asks it, where it can be asked. One question at a time is under way; who asks meanwhile waits for the same answer. */
+  readonly probe?: Effect.Effect<Load, TransportError> | undefined
 }
 
 /** Wraps an exchange, on whichever side of the wire. One for callers alone may also fail as the wire does. */
@@ -133,7 +138,9 @@ export const layerWrap = (middleware: {
                 isOwn: connection.isOwn,
                 isOpen: connection.isOpen,
                 closed: connection.closed,
-                pending: connection.pending
+                pending: connection.pending,
+                load: connection.load,
+                probe: connection.probe
               })
             ),
         listen: server === undefined

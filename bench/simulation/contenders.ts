@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Selection from "../../src/internal/selection.ts"
 import { EjectingSelectorLive } from "../../src/Layers/EjectingSelector.ts"
+import { GuidedSelectorLive } from "../../src/Layers/GuidedSelector.ts"
 import { LeastLoadedSelectorLive } from "../../src/Layers/LeastLoadedSelector.ts"
 import { PeakEwmaSelectorLive } from "../../src/Layers/PeakEwmaSelector.ts"
 import { RandomSelectorLive } from "../../src/Layers/RandomSelector.ts"
@@ -19,6 +20,7 @@ export const contenders: ReadonlyArray<Contender> = [
   { name: "round robin", selector: () => RoundRobinSelectorLive, isDefault: false },
   { name: "least loaded", selector: () => LeastLoadedSelectorLive, isDefault: false },
   { name: "peak EWMA", selector: () => PeakEwmaSelectorLive, isDefault: false },
+  { name: "guided", selector: () => GuidedSelectorLive, isDefault: false },
   { name: "default", selector: () => Layer.provide(EjectingSelectorLive, PeakEwmaSelectorLive), isDefault: true },
   { name: "ideal", selector: (servers) => Selection.layer(ideal(servers)), isDefault: false }
 ]

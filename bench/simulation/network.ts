@@ -5,6 +5,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type { Load } from "../../src/Load.ts"
 import {
   type Call,
   type Connection,
@@ -35,7 +36,35 @@ export const make = (
   const way = () => 0.15 + Luck.exponential(0.1, draw)
   let sent = 0
 
-  const unary = (server: Server, call: Call) =>
+  /** What is heard of a server's load over one connection. */
+  const reports = (server: Server) => {
+    let load: Load | undefined
+    let roundTrip = 0
+    let asked = false
+    const hear = () => {
+      const said = asked ? server.tell() : undefined
+      return () => {
+        if (said !== undefined) load = { ...said, roundTrip, at: time.now() }
+      }
+    }
+    const probe = Effect.callback<Load, TransportError>((resume) => {
+      const since = time.now()
+      time.in(way(), () => {
+        if (!server.isAlive) return resume(Effect.fail(lost(server.address)))
+        if (server.mood === "hangs") return
+        asked = true
+        const heard = hear()
+        time.in(way(), () => {
+          roundTrip = time.now() - since
+          heard()
+          resume(Effect.succeed(load!))
+        })
+      })
+    })
+    return { hear, load: () => load, probe }
+  }
+
+  const unary = (server: Server, call: Call, hear: () => () => void) =>
     Effect.callback<Reply, TransportError>((resume) => {
       sent++
       server.load++
@@ -51,7 +80,11 @@ export const make = (
       time.in(way(), () =>
         server.take(work(), (outcome) => {
           server.load--
-          time.in(way(), () => end(outcome === "done" ? Effect.succeed(done) : Effect.fail(lost(server.address))))
+          const heard = hear()
+          time.in(way(), () => {
+            heard()
+            end(outcome === "done" ? Effect.succeed(done) : Effect.fail(lost(server.address)))
+          })
         }))
       return Effect.sync(() => {
         isOver = true
@@ -65,8 +98,11 @@ export const make = (
       if (server?.isAlive !== true) {
         return yield* new TransportError({ reason: new NotConnected({ address, cause: undefined }) })
       }
+      const { hear, load, probe } = reports(server)
       const connection: Connection = {
-        unary: (call) => unary(server, call),
+        unary: (call) => unary(server, call, hear),
+        load,
+        probe,
         stream: () => Stream.never,
         isOpen: () => server.isAlive,
         closed: Deferred.await(yield* Deferred.make<void>())

@@ -2,6 +2,7 @@
  * A modelled server: one worker, a queue in the order of arrival and without a bound, and a speed that may change. It knows
  * nothing of deadlines: what was given up is worked off all the same.
  */
+import * as Service from "../../src/internal/serviceTime.ts"
 import type { Time } from "./time.ts"
 
 /** How a server treats the calls that reach it. */
@@ -15,6 +16,8 @@ export interface Server {
   isAlive: boolean
   /** Calls that it has, and that are on the way to it. */
   load: number
+  /** What it says of itself when it is asked: calls that it has, and what they took lately. */
+  readonly tell: () => { readonly inFlight: number; readonly serviceTime: number }
   /** Takes a call in that needs so many milliseconds; tells how it ended, unless it never does. */
   readonly take: (work: number, ended: (outcome: Outcome) => void) => void
   /** Ends it, with all that it has. */
@@ -27,12 +30,15 @@ export type Outcome = "done" | "lost"
 export const make = (time: Time, address: string): Server => {
   let queue: Array<Job> = []
   let isBusy = false
+  const service = Service.make()
   const next = () => {
     const job = queue[0]
     if (job === undefined || !server.isAlive) return
     isBusy = true
-    time.in(job.work / server.speed, () => {
+    const millis = job.work / server.speed
+    time.in(millis, () => {
       isBusy = false
+      Service.note(service, millis, time.now())
       if (queue[0] === job) queue.shift()
       if (!job.isOver) job.end("done")
       if (!isBusy) next()
@@ -44,6 +50,7 @@ export const make = (time: Time, address: string): Server => {
     mood: "works",
     isAlive: true,
     load: 0,
+    tell: () => ({ inFlight: queue.length, serviceTime: Service.mean(service) }),
     take: (work, ended) => {
       const job: Job = {
         work,

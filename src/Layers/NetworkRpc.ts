@@ -16,6 +16,7 @@ import * as Id from "../internal/id.ts"
 import * as Admission from "../internal/rpc/admission.ts"
 import * as Caller from "../internal/rpc/caller.ts"
 import * as Dispatcher from "../internal/rpc/dispatcher.ts"
+import * as Loads from "../internal/rpc/loads.ts"
 import * as Policy from "../internal/rpc/policy.ts"
 import * as Target from "../internal/rpc/target.ts"
 import { Endpoint, Instance, Registry, type RegistryError } from "../Registry.ts"
@@ -46,12 +47,14 @@ export const make = Effect.fnUntraced(function*(options?: Options) {
   const policy = Policy.make(options?.retry, options?.throttle)
   const targets = Target.make(policy, yield* Effect.context<never>())
   yield* Effect.addFinalizer(() => Effect.sync(targets.close))
+  const connections = yield* Connections.make(transport)
   const road = {
     codec,
     policy,
     target: targets.of,
     selector: yield* Selector,
-    connections: yield* Connections.make(transport),
+    choice: { loads: Loads.make(connections) },
+    connections,
     doubt: registry.doubt,
     timeout: Duration.toMillis(options?.timeout ?? "5 seconds")
   }

@@ -9,14 +9,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Selection from "../internal/selection.ts"
-import * as Fault from "../internal/selection/fault.ts"
-import * as Loan from "../internal/selection/loan.ts"
-import * as Lots from "../internal/selection/lots.ts"
-import * as Members from "../internal/selection/members.ts"
-import * as Peak from "../internal/selection/peak.ts"
-import type { Choice, Strategy } from "../internal/selection/strategy.ts"
+import * as Latencies from "../internal/selection/latencies.ts"
+import type * as Peak from "../internal/selection/peak.ts"
+import type { Strategy } from "../internal/selection/strategy.ts"
 import { now } from "../internal/wheel.ts"
-import type { Instance, Registry } from "../Registry.ts"
+import type { Registry } from "../Registry.ts"
 import type { Selector } from "../Selector.ts"
 
 /** How an instance is judged. */
@@ -40,29 +37,14 @@ const strategy = (options?: Options): Strategy => {
     slowStart: Duration.toMillis(options?.slowStart ?? "10 seconds")
   }
   return Effect.sync(() => {
-    const fleet: Fleet = { peaks: Members.make(), typical: 0, rates }
+    const latencies = Latencies.make(rates)
     return {
       pick: (choice) => {
-        const { candidates, list, random } = choice
         const time = now(choice.clock)
-        // The instances of the first list may have run for days: nobody among them is new.
-        fleet.peaks.follow(list, (isFirstList) => Peak.make(isFirstList ? time - rates.slowStart : time))
-        const cost = (instance: Instance): number => {
-          const peak = fleet.peaks.of(instance)
-          const share = Peak.share(peak, time, rates)
-          const isHeldBack = share < 1 && random.nextDoubleUnsafe() >= share
-          return isHeldBack ? Infinity : Peak.cost(peak, fleet.typical, time, rates)
-        }
-        const instance = Lots.lesserOfTwo(candidates, random, cost)
-        begin(fleet, fleet.peaks.of(instance), time, choice)
-        return instance
+        latencies.follow(choice, time)
+        return latencies.lend(latencies.lesser(choice, time), choice, time)
       },
-      look: (instance, time) => {
-        const peak = fleet.peaks.find(instance)
-        return peak === undefined
-          ? { inFlight: 0 }
-          : { inFlight: peak.inFlight, latency: Peak.latency(peak, time, rates) }
-      }
+      look: latencies.look
     }
   })
 }
@@ -79,26 +61,3 @@ export const layer = (options?: Options): Layer.Layer<Selector, never, Registry>
 
 /** Selects by what a call is expected to take. */
 export const PeakEwmaSelectorLive: Layer.Layer<Selector, never, Registry> = layer()
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** How much one call moves what is typical. */
-const inertia = 1 / 16
-
-interface Fleet {
-  readonly peaks: Members.Members<Peak.Peak>
-  /** What a call to a good instance takes, in milliseconds: what is assumed of those that nothing is known of. */
-  typical: number
-  readonly rates: Peak.Rates
-}
-
-/** A call begins, and is timed. */
-const begin = (fleet: Fleet, peak: Peak.Peak, start: number, { clock, lease }: Choice): void => {
-  const isOpen = Loan.onEnd(lease, clock, (exit, end) => {
-    const elapsed = Math.max(0, end - start)
-    const failed = exit._tag === "Failure" && !Fault.isLate(exit)
-    Peak.end(peak, elapsed, failed, end, fleet.rates)
-    if (!failed) fleet.typical += (elapsed - fleet.typical) * (fleet.typical === 0 ? 1 : inertia)
-  })
-  if (isOpen) Peak.begin(peak, start, fleet.rates)
-}

@@ -3,7 +3,7 @@
  * not be chosen.
  *
  * Once the list of a service is known, to select is to look into a map and to run the strategy; nothing is forked or
- * awaited.
+ * awaited, but by a strategy that asks instances first.
  */
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
@@ -106,7 +106,7 @@ const lend = (
   lease: Scope.Scope,
   options: SelectOptions | undefined,
   fiber: Fiber.Fiber<unknown, unknown>
-): Exit.Exit<Instance, SelectorError> => {
+): Effect.Effect<Instance, SelectorError> => {
   const list = listing.list ?? []
   const random = fiber.getRef(Random.Random)
   const candidates = options === undefined || Eligible.isAnybody(options)
@@ -114,7 +114,9 @@ const lend = (
     : oneRank(eligible(list, options), random)
   if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(listing.service, list.length)
   const clock = fiber.getRef(Clock.Clock)
-  return Exit.succeed(picker.pick({ candidates, list, key: options?.key, lease, clock, random }))
+  const choice = { candidates, list, key: options?.key, lease, clock, random }
+  const asked = options?.loads === undefined ? undefined : picker.ask?.(choice, options.loads)
+  return asked ?? Exit.succeed(picker.pick(choice))
 }
 
 /** What is known of the service. */

@@ -114,11 +114,12 @@ export const hedged = (history: History, { id }: Instance): History => {
   return { ...history, tries: history.tries + 1, ran: history.ran + 1 }
 }
 
-/** Whom the next attempt may go to. */
-export const choice = (history: History | undefined, key: string | undefined): SelectOptions | undefined => {
-  if (history === undefined) return key === undefined ? undefined : { key }
+/** Whom the next attempt may go to, beside what is true of all attempts. */
+export const choice = (history: History | undefined, key: string | undefined, all: SelectOptions): SelectOptions => {
+  if (history === undefined) return key === undefined ? all : { ...all, key }
   const { tried, unfit } = history
-  return unfit.size === 0 ? { avoid: tried, key } : { avoid: tried, key, keep: (instance) => !unfit.has(instance.id) }
+  const moved = { ...all, avoid: tried, key }
+  return unfit.size === 0 ? moved : { ...moved, keep: (instance) => !unfit.has(instance.id) }
 }
 
 /** What a failure of the wire means to the caller. */

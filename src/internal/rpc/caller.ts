@@ -75,7 +75,7 @@ const attempt = (
 ): Effect.Effect<unknown, unknown> => {
   const { method } = line
   const head = method.idempotent ? Patience.cut(line, whole, history) : whole
-  const options = Attempts.choice(history, head.key)
+  const options = Attempts.choice(history, head.key, line.road.choice)
   const visit = Exchange.visit(history, letter.writing, false)
   const wait = method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
   const sent = wait === undefined

@@ -31,6 +31,8 @@ import type { Writing, Writings } from "./writing.ts"
 export interface Road {
   readonly codec: Codec["Service"]
   readonly selector: Selector["Service"]
+  /** What every choice has to heed. */
+  readonly choice: SelectOptions
   readonly connections: Connections
   /** Told of an instance that could not be reached. */
   readonly doubt: (instance: Instance) => Effect.Effect<void>

@@ -159,7 +159,8 @@ const first = (
     running.verdict = Exit.fail(error)
     return Attempts.fromTransport(error, call)
   }
-  return Effect.flatMap(Line.lend(line, head, lease, Attempts.choice(visit.history, head.key)), (lent) => {
+  const options = Attempts.choice(visit.history, head.key, line.road.choice)
+  return Effect.flatMap(Line.lend(line, head, lease, options), (lent) => {
     visit.instance = lent
     if (span !== undefined) Spans.lent(span, lent)
     return Effect.flatMap(

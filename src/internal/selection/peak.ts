@@ -20,11 +20,19 @@ export interface Peak {
   inFlight: number
   /** When a call last ended, or the first of those in flight was lent. */
   heardAt: number
+  /** When a call last failed by the fault of the instance. */
+  failedAt: number
   readonly since: number
 }
 
 /** Someone of whom nothing is known, and who takes part since that moment. */
-export const make = (since: number): Peak => ({ latency: undefined, inFlight: 0, heardAt: since, since })
+export const make = (since: number): Peak => ({
+  latency: undefined,
+  inFlight: 0,
+  heardAt: since,
+  failedAt: -Infinity,
+  since
+})
 
 /**
  * What one more call would cost. Whom nothing is known of is as good as the others are on average, which is `typical`.
@@ -39,6 +47,10 @@ export const cost = (peak: Peak, typical: number, now: number, rates: Rates): nu
 /** What is left of how long calls took; undefined where none has ended. */
 export const latency = (peak: Peak, now: number, rates: Rates): number | undefined =>
   peak.latency === undefined ? undefined : peak.latency * fade(peak, now, rates)
+
+/** What is left of the penalty for the last failure. */
+export const blame = ({ failedAt }: Peak, now: number, { decay, penalty }: Rates): number =>
+  penalty * Math.exp(Math.min(0, failedAt - now) / decay)
 
 /** The part of its draws that an instance may win, between a tenth and 1: a new one has cold caches and code. */
 export const share = ({ since }: Peak, now: number, { slowStart }: Rates): number => {
@@ -63,6 +75,7 @@ export const end = (peak: Peak, elapsed: number, failed: boolean, now: number, r
   const latency = peak.latency === undefined ? 0 : peak.latency * rest
   peak.latency = sample > latency ? sample : latency + sample * (1 - rest)
   peak.heardAt = now
+  if (failed) peak.failedAt = now
   peak.inFlight--
 }
 

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Instance } from "../../Registry.ts"
+import type { Loads } from "../../Selector.ts"
 
 /** One choice, and what it is made by. */
 export interface Choice {
@@ -23,9 +24,12 @@ export interface Choice {
   readonly random: (typeof Random.Random)["Service"]
 }
 
-/** Picks for one service. It never waits, so it is a plain function: an effect would cost as much as the choice. */
+/** Picks for one service. */
 export interface Picker {
+  /** Never waits, so it is a plain function: an effect would cost as much as the choice. */
   readonly pick: (choice: Choice) => Instance
+  /** Asks instances first, where they can be asked and it is worth the wait; undefined where not. */
+  readonly ask?: ((choice: Choice, loads: Loads) => Effect.Effect<Instance> | undefined) | undefined
   /** What it knows of an instance, at that moment in milliseconds. */
   readonly look?: ((instance: Instance, time: number) => Look) | undefined
 }
