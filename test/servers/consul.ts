@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as Ports from "./ports.ts"
 import * as Process from "./process.ts"
 
 const built = path.join(os.homedir(), "go", "bin", "consul")
@@ -25,7 +25,7 @@ export const open = Effect.fnUntraced(function*(config: object = {}): Effect.fn.
   const folder = yield* Process.folder
   const file = path.join(folder, "consul.json")
   // It takes no port 0 for "any": these are free now.
-  const [http = 0, server = 0, lan = 0] = yield* Effect.promise(() => freePorts(3))
+  const [http = 0, server = 0, lan = 0] = yield* Effect.promise(() => Ports.free(3))
   fs.writeFileSync(file, JSON.stringify({ ...config, performance: { raft_multiplier: 1 } }))
   const args = () =>
     `agent -dev -node one -bind 127.0.0.1 -client 127.0.0.1 -http-port ${http} -server-port ${server}
@@ -35,20 +35,3 @@ export const open = Effect.fnUntraced(function*(config: object = {}): Effect.fn.
   yield* start
   return { url: `http://127.0.0.1:${http}`, kill: agent.kill, start }
 })
-
-/** Below those that the system gives to outgoing connections. */
-const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
-  const ports: Array<number> = []
-  while (ports.length < count) {
-    const port = 12_000 + Math.floor(Math.random() * 18_000)
-    const server = net.createServer()
-    const isFree = await new Promise<boolean>((settle) => {
-      server.once("error", () => settle(false))
-      server.listen(port, "127.0.0.1", () => settle(true))
-    })
-    if (!isFree) continue
-    await new Promise((settle) => server.close(settle))
-    if (!ports.includes(port)) ports.push(port)
-  }
-  return ports
-}

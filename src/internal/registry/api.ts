@@ -38,8 +38,8 @@ export interface Api {
 /** Where the server is, and what every request says. */
 export interface Options {
   readonly registry: string
-  /** `http://127.0.0.1:8500`, or the file of a socket: `unix:///run/consul.sock`. */
-  readonly address: string
+  /** `http://127.0.0.1:8500`, or the file of a socket: `unix:///run/consul.sock`. Of several, one after the other fails. */
+  readonly address: string | ReadonlyArray<string>
   readonly tls?: Tls.Options | undefined
   /** Asked before each request, since what is secret may be replaced while the process runs. */
   readonly headers?: Effect.Effect<Readonly<Record<string, string>>, RegistryError> | undefined
@@ -63,48 +63,72 @@ export const refusal = (registry: string, what: string, { body, status }: Reply)
 
 /** Opens the interface until the scope closes; nobody is asked yet. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Api, RegistryError, Scope.Scope> {
-  const { address, headers = Effect.succeed({}), registry } = options
+  const { headers = Effect.succeed({}), registry } = options
+  const [first = "", ...others] = [options.address].flat()
+  const addresses = [first, ...others]
+  let turn = 0
   const { Dispatcher, makeDispatcherOptions, makeUndici } = yield* Effect.promise(() =>
     import("@effect/platform-node/NodeHttpClient")
   )
-  const dispatcher = yield* makeDispatcherOptions({ connections: mostConnections, ...yield* dialling(options) })
+  const dispatcher = yield* makeDispatcherOptions({
+    connections: mostConnections,
+    ...yield* dialling(options, addresses)
+  })
   const client = yield* Effect.provideService(makeUndici, Dispatcher, dispatcher)
-  const origin = address.startsWith("unix:") ? "http://localhost" : address.replace(/\/+$/, "")
-  const execute = (request: HttpClientRequest.HttpClientRequest) =>
+  const failed = (address: string, problem: string, cause?: unknown) => {
+    // Unless another request has gone on to the next one already.
+    if (addresses[turn] === address) turn = (turn + 1) % addresses.length
+    return unavailable(registry, `${address} ${problem}`, cause)
+  }
+  const execute = (request: HttpClientRequest.HttpClientRequest, address: string) =>
     Effect.flatMap(headers, (secrets) =>
       request.pipe(
-        HttpClientRequest.prependUrl(origin),
+        HttpClientRequest.prependUrl(originOf(address)),
         HttpClientRequest.setHeaders(secrets),
         client.execute,
-        Effect.mapError((cause) => unavailable(registry, `${address} was not reached`, cause))
+        Effect.mapError((cause) => failed(address, "was not reached", cause))
       )).pipe(Effect.provideService(HttpClient.TracerDisabledWhen, () => true))
-  const broken = (cause: unknown) => unavailable(registry, `an answer of ${address} broke off`, cause)
+  const broken = (address: string) => (cause: unknown) => failed(address, "broke off its answer", cause)
+  const asking = <A>(ask: (address: string) => A): A => ask(addresses[turn] ?? first)
   return {
     registry,
     send: (request, within) =>
-      execute(request).pipe(
-        Effect.flatMap((response) => whole(response, broken)),
-        Effect.timeoutOrElse({
-          duration: within,
-          orElse: () => Effect.fail(unavailable(registry, `${address} did not answer within ${within} ms`))
-        })
+      Effect.suspend(() =>
+        asking((address) =>
+          execute(request, address).pipe(
+            Effect.flatMap((response) => whole(response, broken(address))),
+            Effect.timeoutOrElse({
+              duration: within,
+              orElse: () => Effect.fail(failed(address, `did not answer within ${within} ms`))
+            })
+          )
+        )
       ),
     lines: (request) =>
-      Stream.unwrap(Effect.flatMap(execute(request), (response) =>
-        response.status === 200
-          ? Effect.succeed(split(response, broken))
-          : Effect.flatMap(whole(response, broken), (reply) => Effect.fail(refusal(registry, "a watch", reply)))))
+      Stream.suspend(() =>
+        asking((address) =>
+          Stream.unwrap(Effect.flatMap(execute(request, address), (response) =>
+            response.status === 200
+              ? Effect.succeed(split(response, broken(address)))
+              : Effect.flatMap(whole(response, broken(address)), (reply) =>
+                Effect.fail(refusal(registry, "a watch", reply)))))
+        )
+      )
   }
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+const isFile = (address: string): boolean => address.startsWith("unix:")
+
+const originOf = (address: string): string => isFile(address) ? "http://localhost" : address.replace(/\/+$/, "")
+
 /** How connections are made: as Node does, through a file, or with TLS of our own, which reads certificates again. */
-const dialling = Effect.fnUntraced(function*({ address, registry, tls }: Options) {
-  if (address.startsWith("unix:")) return { connect: { socketPath: address.replace(/^unix:(\/\/)?/, "") } }
-  if (!URL.canParse(address) || !/^https?:/.test(address)) {
-    return yield* Effect.fail(unavailable(registry, `${address} is no address of an HTTP server`))
-  }
+const dialling = Effect.fnUntraced(function*({ registry, tls }: Options, addresses: ReadonlyArray<string>) {
+  const [first = ""] = addresses
+  if (addresses.length === 1 && isFile(first)) return { connect: { socketPath: first.replace(/^unix:(\/\/)?/, "") } }
+  const wrong = addresses.find((address) => !URL.canParse(address) || !/^https?:/.test(address))
+  if (wrong !== undefined) return yield* Effect.fail(unavailable(registry, `${wrong} is no address of an HTTP server`))
   if (tls === undefined) return {}
   const { make: secured } = yield* Effect.promise(() => import("../tls/secure.ts"))
   const { connect } = yield* secured(tls).pipe(
