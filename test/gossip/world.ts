@@ -2,13 +2,16 @@
  * Many members in one process, on a network and a clock of their own: the same seed gives the same history.
  *
  * A packet is delivered after a delay or lost, a connection after a delay or never; a member may be stopped, which is not
- * to run, and killed, which is not to answer.
+ * to run; blocked, which is to run with a clogged network; and killed, which is not to answer.
  */
 import type { Change, Port } from "../../src/internal/gossip/core/cluster.ts"
+import type { Member } from "../../src/internal/gossip/core/members.ts"
 import type { Settings } from "../../src/internal/gossip/core/settings.ts"
 import * as Swim from "../../src/internal/gossip/core/swim.ts"
 import * as Packet from "../../src/internal/gossip/wire/packet.ts"
 import { isProblem } from "../../src/internal/gossip/wire/problem.ts"
+import * as Agenda from "./agenda.ts"
+import * as Table from "./table.ts"
 
 export interface Rules {
   readonly seed: number
@@ -17,6 +20,10 @@ export interface Rules {
   readonly loss?: number
   /** Milliseconds of a packet on its way; it takes up to twice as long. */
   readonly delay?: number
+  /** Hears of what becomes of members, where each inhabitant's own record is too long to look through. */
+  readonly changed?: (inhabitant: Inhabitant, change: Change) => void
+  /** Hears of what is sent. */
+  readonly sent?: (inhabitant: Inhabitant, messages: ReadonlyArray<Uint8Array>) => void
 }
 
 export interface Inhabitant {
@@ -25,6 +32,8 @@ export interface Inhabitant {
   readonly heard: Array<readonly [at: number, payload: Uint8Array]>
   /** Until when it does not run: what arrives waits. */
   stoppedUntil: number
+  /** Until when nothing comes in or goes out: it waits, and the inhabitant runs. */
+  blockedUntil: number
   isDead: boolean
   packets: number
 }
@@ -36,6 +45,10 @@ export interface World {
   readonly spawn: (by?: Inhabitant) => Inhabitant
   /** Lets time pass, or until something is so; returns how long that took. */
   readonly run: (millis: number, isDone?: () => boolean) => number
+  /** Does something in so many milliseconds. */
+  readonly in: (millis: number, run: () => void) => void
+  /** Two compare all they know, if they reach each other. */
+  readonly exchange: (one: Inhabitant, other: Inhabitant) => void
   /** Nothing passes between those for which it gives different answers. */
   partition: ((inhabitant: Inhabitant) => number) | undefined
 }
@@ -43,9 +56,12 @@ export interface World {
 const versions = { protocol: { min: 1, max: 5, current: 2 }, delegate: { min: 0, max: 0, current: 0 } }
 const cluster: Packet.Cluster = { label: new Uint8Array(0), compresses: false }
 
-export const make = ({ delay = 0.5, loss = 0, seed, settings }: Rules): World => {
+/** An empty world; or one in which so many know each other already. */
+export const make = (rules: Rules, count = 0): World => {
+  const { delay = 0.5, loss = 0, seed, settings } = rules
   const random = luck(seed)
-  const events = makeQueue()
+  const table = count === 0 ? undefined : Table.make(Array.from({ length: count }, (_, index) => memberOf(index)))
+  const events = Agenda.make()
   const inhabitants: Array<Inhabitant> = []
   const byPort = new Map<number, Inhabitant>()
   let time = 0
@@ -60,16 +76,22 @@ export const make = ({ delay = 0.5, loss = 0, seed, settings }: Rules): World =>
     if (inhabitant.stoppedUntil > time) return events.add(inhabitant.stoppedUntil, () => within(inhabitant, run))
     run()
   }
+  /** Runs when something can come into the inhabitant, or go out of it. */
+  const through = (inhabitant: Inhabitant, run: () => void): void => {
+    if (inhabitant.blockedUntil > time) return events.add(inhabitant.blockedUntil, () => through(inhabitant, run))
+    within(inhabitant, run)
+  }
   const exchange = (one: Inhabitant, other: Inhabitant, isJoin: boolean): void => {
     const none = new Uint8Array(0)
-    later(() =>
-      within(other, () => {
-        if (!reach(one, other)) return
-        const theirs = other.swim.state(isJoin, none)
-        other.swim.merge(one.swim.state(isJoin, none))
-        later(() => within(one, () => one.swim.merge(theirs)))
-      })
-    )
+    through(one, () =>
+      later(() =>
+        through(other, () => {
+          if (!reach(one, other)) return
+          const theirs = other.swim.state(isJoin, none)
+          other.swim.merge(one.swim.state(isJoin, none))
+          later(() => through(one, () => one.swim.merge(theirs)))
+        })
+      ))
   }
   const portOf = (self: () => Inhabitant): Port => ({
     clock: () => time,
@@ -77,29 +99,35 @@ export const make = ({ delay = 0.5, loss = 0, seed, settings }: Rules): World =>
     send: (to, messages, hasChecksum) => {
       const packet = Packet.write(cluster, messages, hasChecksum)
       self().packets++
+      rules.sent?.(self(), messages)
       if (packet.length > settings.packetSize) throw new Error(`A packet of ${packet.length} bytes`)
       const target = byPort.get(to.port)
       if (!reach(self(), target) || random() < loss) return
       const from = { address: self().swim.self.address, port: self().swim.self.port }
-      later(() =>
-        within(target, () => {
-          const read = Packet.read(cluster, packet)
-          if (isProblem(read)) throw new Error(read.message)
-          target.swim.receive(read, from)
-        })
-      )
+      through(self(), () =>
+        later(() =>
+          through(target, () => {
+            const read = Packet.read(cluster, packet)
+            if (isProblem(read)) throw new Error(read.message)
+            target.swim.receive(read, from)
+          })
+        ))
     },
     pingByStream: (member, sequence) => {
       const target = byPort.get(member.port)
       if (reach(self(), target)) {
-        later(() => within(target, () => later(() => within(self(), () => self().swim.streamAnswered(sequence)))))
+        const answered = () => through(self(), () => self().swim.streamAnswered(sequence))
+        through(self(), () => later(() => through(target, () => later(answered))))
       }
     },
     exchange: (member) => {
       const target = byPort.get(member.port)
       if (reach(self(), target)) exchange(self(), target, false)
     },
-    changed: (change) => self().changes.push([time, change]),
+    changed: (change) => {
+      if (rules.changed === undefined) self().changes.push([time, change])
+      else rules.changed(self(), change)
+    },
     heard: (payload) => {
       self().heard.push([time, payload])
     }
@@ -114,24 +142,19 @@ export const make = ({ delay = 0.5, loss = 0, seed, settings }: Rules): World =>
     now: () => time,
     inhabitants,
     spawn: (by) => {
-      const port = 1000 + inhabitants.length
-      const self = {
-        node: `node-${port}`,
-        address: Uint8Array.of(10, 0, 0, 1),
-        port,
-        meta: new Uint8Array(0),
-        versions
-      }
+      const self = memberOf(inhabitants.length)
+      const port = portOf(() => inhabitant)
       const inhabitant: Inhabitant = {
-        swim: Swim.make(self, settings, portOf(() => inhabitant), Packet.overhead(cluster, 0)),
+        swim: Swim.make(self, settings, port, Packet.overhead(cluster, 0), table?.view(random)),
         changes: [],
         heard: [],
         stoppedUntil: 0,
+        blockedUntil: 0,
         isDead: false,
         packets: 0
       }
       inhabitants.push(inhabitant)
-      byPort.set(port, inhabitant)
+      byPort.set(self.port, inhabitant)
       if (by !== undefined) exchange(inhabitant, by, true)
       tick(inhabitant)
       return inhabitant
@@ -150,8 +173,13 @@ export const make = ({ delay = 0.5, loss = 0, seed, settings }: Rules): World =>
       }
       return time - start
     },
+    in: (millis, run) => events.add(time + millis, run),
+    exchange: (one, other) => {
+      if (reach(one, other)) exchange(one, other, false)
+    },
     partition: undefined
   }
+  for (let index = 0; index < count; index++) world.spawn()
   return world
 }
 
@@ -164,9 +192,8 @@ export const settled = (rules: Rules, count: number): World => {
   return world
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-const luck = (seed: number) => {
+/** Numbers from 0 to 1 by a seed. */
+export const luck = (seed: number) => {
   let state = seed >>> 0
   return (): number => {
     state = state + 0x6D2B_79F5 >>> 0
@@ -176,44 +203,17 @@ const luck = (seed: number) => {
   }
 }
 
-interface Event {
-  readonly at: number
-  readonly run: () => void
-}
+// ---------------------------------------------------------------------------------------------------------------------
 
-/** Events by time; those of the same time in the order that they were added. */
-const makeQueue = () => {
-  const heap: Array<Event & { readonly order: number }> = []
-  let order = 0
-  const isBefore = (one: number, other: number): boolean =>
-    heap[one]!.at < heap[other]!.at || heap[one]!.at === heap[other]!.at && heap[one]!.order < heap[other]!.order
-  const swap = (one: number, other: number): void => {
-    const event = heap[one]!
-    heap[one] = heap[other]!
-    heap[other] = event
-  }
-  return {
-    add: (at: number, run: () => void): void => {
-      let index = heap.push({ at, run, order: order++ }) - 1
-      while (index > 0 && isBefore(index, index - 1 >> 1)) {
-        swap(index, index - 1 >> 1)
-        index = index - 1 >> 1
-      }
-    },
-    next: (): Event | undefined => {
-      const [first] = heap
-      const last = heap.pop()
-      if (first === undefined || last === undefined || heap.length === 0) return first
-      heap[0] = last
-      for (let index = 0;;) {
-        let least = index
-        for (const below of [2 * index + 1, 2 * index + 2]) {
-          if (below < heap.length && isBefore(below, least)) least = below
-        }
-        if (least === index) return first
-        swap(index, least)
-        index = least
-      }
-    }
-  }
-}
+/** Who an inhabitant is, by number. Each has a port of its own. */
+const memberOf = (index: number): Member => ({
+  node: `node-${1000 + index}`,
+  address: Uint8Array.of(10, 0, 0, 1),
+  port: 1000 + index,
+  meta: new Uint8Array(0),
+  versions,
+  incarnation: 1,
+  state: "alive",
+  changedAt: 0,
+  suspicion: undefined
+})
