@@ -7,6 +7,8 @@
 export { BytesCodecLive } from "./BytesCodec.ts"
 export { ConsulRegistryLive } from "./ConsulRegistry.ts"
 export { EjectingSelectorLive } from "./EjectingSelector.ts"
+export { EtcdRegistryLive } from "./EtcdRegistry.ts"
+export { GuidedSelectorLive } from "./GuidedSelector.ts"
 export { HashSelectorLive } from "./HashSelector.ts"
 export { HttpBrokerLive } from "./HttpBroker.ts"
 export { HttpTransportLive } from "./HttpTransport.ts"
