@@ -2,75 +2,108 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Frames from "../../src/internal/broker/http/frames.ts"
+import * as Series from "../../src/internal/broker/series.ts"
 
 const headers = { "content-type": "application/json" }
 
-const event = (id: string, body: string, handed = 0, own: Readonly<Record<string, string>> = headers) => ({
-  message: { id, headers: own, body: new TextEncoder().encode(body) },
-  handed
+const encoder = new TextEncoder()
+
+const run = (series: string, bodies: ReadonlyArray<string>, options?: {
+  readonly place?: number
+  readonly handed?: number
+  readonly headers?: Readonly<Record<string, string>>
+}): Frames.Run => ({
+  messages: bodies.map((body, index) =>
+    new Series.Numbered(series, (options?.place ?? 0) + index, options?.headers ?? headers, encoder.encode(body))
+  ),
+  handed: options?.handed ?? 0
 })
 
-const plain = (events: ReadonlyArray<Frames.Handed> | undefined) =>
-  events?.map(({ handed, message: { body, headers, id } }) => ({ id, headers, body: [...body], handed }))
+const plain = (runs: ReadonlyArray<Frames.Run> | undefined) =>
+  runs?.map(({ handed, messages }) => ({
+    handed,
+    messages: messages.map(({ body, headers, id }) => ({ id, headers, body: [...body] }))
+  }))
 
 describe("frames of events", () => {
   it("have the bytes that are stated", () => {
-    const hex = Buffer.from(Frames.writeEvents([event("a1", "{}", 3), event("b", "", 70_000)])).toString("hex")
+    const runs = [run("a1", ["{}", ""], { place: 7, handed: 3 }), run("b", ["x"], { handed: 70_000, headers: {} })]
+    const hex = Buffer.from(Frames.writeEvents(runs)).toString("hex")
     const json = Buffer.from(JSON.stringify(headers))
     const length = json.length.toString(16).padStart(8, "0")
     assert.strictEqual(
       hex,
-      `00000002${"0001"}${length}${json.toString("hex")}`
-        + `0000${"0003"}02${"00000002"}6131${"7b7d"}`
-        + `0000${"ffff"}01${"00000000"}62`
+      `0003${"02"}${length}${"00000007"}00000002${"6131"}${json.toString("hex")}`
+        + `00000002${"7b7d"}00000000`
+        + `ffff${"01"}00000002${"00000000"}00000001${"62"}7b7d`
+        + `00000001${"78"}`
     )
   })
 
-  it("come back as they went, with headers that some of them share", () => {
-    const other = { traceparent: "00-x" }
-    const events = [
-      event("a", "one"),
-      event("b", "zwei ü", 1),
-      event("c", "", 0, other),
-      event("d", "x".repeat(70_000))
+  it("come back as they went, each run with its headers and each event with its id", () => {
+    const runs = [
+      run("a", ["one", "zwei ü", ""]),
+      run("a", ["four"], { place: 3, handed: 1 }),
+      run("b", ["x".repeat(70_000)], { headers: { traceparent: "00-ü" } })
     ]
-    assert.deepStrictEqual(plain(Frames.readEvents(Frames.writeEvents(events))), plain(events))
+    const read = Frames.readEvents(Frames.writeEvents(runs))
+    assert.deepStrictEqual(plain(read), plain(runs))
+    assert.deepStrictEqual(read?.flatMap(({ messages }) => messages.map(({ id }) => id)), [
+      "a",
+      "a-1",
+      "a-2",
+      "a-3",
+      "b"
+    ])
+  })
+
+  it("carry the id of a message that is of no series", () => {
+    const message = { id: "own-5", headers, body: encoder.encode("one") }
+    assert.deepStrictEqual(
+      plain(Frames.readEvents(Frames.writeEvents([{ messages: [message], handed: 0 }]))),
+      plain([{ messages: [message], handed: 0 }])
+    )
   })
 
   it("are read wherever they lie in their buffer", () => {
-    const frame = Frames.writeEvents([event("a", "one")])
+    const frame = Frames.writeEvents([run("a", ["one"])])
     const within = new Uint8Array(frame.length + 7).subarray(5, 5 + frame.length)
     within.set(frame)
-    assert.deepStrictEqual(plain(Frames.readEvents(within)), plain([event("a", "one")]))
+    assert.deepStrictEqual(plain(Frames.readEvents(within)), plain([run("a", ["one"])]))
   })
 
   it("are none where they are cut, longer than they say, or lie about their count", () => {
-    const frame = Frames.writeEvents([event("a", "one"), event("b", "two")])
-    for (let length = 0; length < frame.length; length++) {
+    const frame = Frames.writeEvents([run("a", ["one", "two"]), run("b", ["three"])])
+    const first = Frames.writeEvents([run("a", ["one", "two"])]).length
+    // Cut between two runs, it is a frame of the first.
+    for (let length = 1; length < frame.length; length++) {
+      if (length === first) continue
       assert.isUndefined(Frames.readEvents(frame.subarray(0, length)), `cut to ${length}`)
     }
     assert.isUndefined(Frames.readEvents(Buffer.concat([frame, Buffer.of(0)])))
     const many = Buffer.from(frame)
-    many.writeUInt32BE(0xffffffff)
-    assert.isUndefined(Frames.readEvents(many))
+    for (const count of [0, 1, 3, 0xffffffff]) {
+      many.writeUInt32BE(count, 11)
+      assert.isUndefined(Frames.readEvents(many), `${count} events`)
+    }
   })
 
   it.effect("are none, and no exception, where they are anything else", () =>
     Effect.gen(function*() {
-      const frame = Frames.writeEvents([event("a", "one"), event("b", "two")])
+      const frame = Frames.writeEvents([run("a", ["one", "two"]), run("b", ["three"])])
       for (let round = 0; round < 20_000; round++) {
         const broken = Buffer.from(frame)
         for (let change = 0; change < 3; change++) {
           broken[yield* Random.nextIntBetween(0, frame.length - 1)] = yield* Random.nextIntBetween(0, 255)
         }
-        const events = Frames.readEvents(broken)
-        if (events !== undefined) assert.isAtMost(events.length, frame.length)
+        const runs = Frames.readEvents(broken)
+        if (runs !== undefined) assert.isAtMost(runs.flatMap(({ messages }) => messages).length, frame.length)
       }
     }).pipe(Random.withSeed("frames of events")))
 
   it("have headers that are texts", () => {
-    const frame = Buffer.from(Frames.writeEvents([event("a", "one", 0, { n: "1234" })]))
-    frame.write("{\"n\":[1,2]} ".slice(0, 12), 10)
+    const frame = Buffer.from(Frames.writeEvents([run("a", ["one"], { headers: { n: "1234" } })]))
+    frame.write("{\"n\":[1,2]} ", frame.indexOf("{"))
     assert.isUndefined(Frames.readEvents(frame))
   })
 })

@@ -10,6 +10,7 @@ import * as Codec from "../../Codec.ts"
 import { Header, type Message } from "../../Message.ts"
 import * as Id from "../id.ts"
 import * as Trace from "../trace.ts"
+import * as Series from "./series.ts"
 
 /** A topic as coding sees it. */
 export interface Topic {
@@ -37,7 +38,7 @@ export const encode = (
       for (let place = 0; place < events.length; place++) {
         const body = coder.encode(events[place])
         if (body._tag === "Failure") return Effect.as(Effect.mapError(body, unreadable(topic)), [])
-        messages.push({ id: place === 0 ? id : `${id}-${place}`, headers, body: body.value })
+        messages.push(new Series.Numbered(id, place, headers, body.value))
       }
       return Effect.succeed(messages)
     }))

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { BrokerError, Refused } from "../../BrokerError.ts"
 import type { Message } from "../../Message.ts"
+import * as Series from "./series.ts"
 
 /** The largest body of an event, in bytes, unless told. */
 export const maxBody = 1024 * 1024
@@ -47,9 +48,16 @@ const ofName = (what: string, name: string): string | undefined =>
 
 const ofMessages = (messages: ReadonlyArray<Message>, largest: number): string | undefined => {
   let checked: Message["headers"] | undefined
-  for (const { body, headers, id } of messages) {
+  let series: string | undefined
+  for (const message of messages) {
+    const { body, headers } = message
     if (body.length > largest) return `an event of ${body.length} bytes is over the limit of ${largest}`
-    if (!isVisible(id, longestId)) return `an event's id has 1 to ${longestId} visible ASCII characters`
+    // The others of a series differ in their places alone.
+    const isNew = Series.nameOf(message) !== series
+    series = Series.nameOf(message)
+    if (isNew && !isVisible(message.id, longestId)) {
+      return `an event's id has 1 to ${longestId} visible ASCII characters`
+    }
     if (headers === checked) continue
     const size = sizeOf(headers)
     if (size > maxHeaders) return `headers of ${size} characters are over the limit of ${maxHeaders}`

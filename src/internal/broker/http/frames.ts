@@ -2,19 +2,22 @@
  * What a publisher and a subscriber say to each other over one stream: events one way, verdicts the other.
  *
  * ```
- * events    count u32 | sets u16 | { length u32, JSON of headers } … | { set u16, handed u16, idLength u8, length u32, id, body } …
+ * events    { handed u16, idLength u8, headersLength u32, place u32, count u32, id, JSON of headers, event … } …
+ * event     length u32, body
  * verdicts  { from u32, count u32, pause u32 } …
  * ```
  *
- * All numbers are unsigned and big-endian. Events are numbered from 0 in the order of the stream. The verdict of a run of
- * events is that they are accepted, or given back to be handed out again after so many milliseconds.
+ * All numbers are unsigned and big-endian. A run of events has one set of headers and one id, which each continues with its
+ * place in what was published. Events are numbered from 0 in the order of the stream. The verdict of a run of them is that
+ * they are accepted, or given back to be handed out again after so many milliseconds.
  */
 import { Buffer } from "node:buffer"
 import type { Message } from "../../../Message.ts"
+import * as Series from "../series.ts"
 
-/** An event, and how often it was handed over before. */
-export interface Handed {
-  readonly message: Message
+/** Events of one series, one after the other and with the same headers, and how often they were handed over before. */
+export interface Run {
+  readonly messages: ReadonlyArray<Message>
   readonly handed: number
 }
 
@@ -25,80 +28,65 @@ export interface Verdict {
   readonly pause: number | undefined
 }
 
-const prelude = 6
-const eventHead = 9
+const runHead = 15
+const eventHead = 4
 const verdictSize = 12
 const acceptedMark = 0xffffffff
 const most16 = 0xffff
 
-/** The frame of some events. Those that share the object of their headers share the bytes. */
-export const writeEvents = (events: ReadonlyArray<Handed>): Uint8Array => {
-  const sets = new Map<Message["headers"], number>()
-  const texts: Array<Buffer> = []
-  let size = prelude
-  for (const { message: { body, headers, id } } of events) {
-    size += eventHead + id.length + body.length
-    if (sets.has(headers)) continue
-    sets.set(headers, texts.length)
-    const text = Buffer.from(JSON.stringify(headers))
-    texts.push(text)
-    size += 4 + text.length
+/** The frame of some runs, none of which is empty. */
+export const writeEvents = (runs: ReadonlyArray<Run>): Uint8Array => {
+  const heads: Array<Buffer> = []
+  let size = 0
+  for (const run of runs) {
+    const head = headOf(run)
+    heads.push(head)
+    size += head.length
+    for (const { body } of run.messages) size += eventHead + body.length
   }
-  const frame = Buffer.allocUnsafe(size) as unknown as Latin1
-  frame.writeUInt32BE(events.length, 0)
-  frame.writeUInt16BE(texts.length, 4)
-  let at = prelude
-  for (const text of texts) {
-    at = frame.writeUInt32BE(text.length, at)
-    frame.set(text, at)
-    at += text.length
-  }
-  for (const { handed, message: { body, headers, id } } of events) {
-    const set = sets.get(headers)!
-    frame[at] = set >> 8
-    frame[at + 1] = set
-    frame[at + 2] = Math.min(handed, most16) >> 8
-    frame[at + 3] = Math.min(handed, most16)
-    frame[at + 4] = id.length
-    frame.writeUInt32BE(body.length, at + 5)
-    at += eventHead
-    at += frame.latin1Write(id, at)
-    frame.set(body, at)
-    at += body.length
+  const frame = Buffer.allocUnsafe(size)
+  let at = 0
+  for (let index = 0; index < runs.length; index++) {
+    frame.set(heads[index], at)
+    at += heads[index].length
+    for (const { body } of runs[index].messages) {
+      at = frame.writeUInt32BE(body.length, at)
+      frame.set(body, at)
+      at += body.length
+    }
   }
   return frame
 }
 
-/** The events of a frame, whose bodies lie in it; undefined where it is none. */
-export const readEvents = (bytes: Uint8Array): ReadonlyArray<Handed> | undefined => {
-  const frame = bufferOf(bytes)
+/** The runs of a frame, whose bodies lie in it; undefined where it is none. */
+export const readEvents = (bytes: Uint8Array): ReadonlyArray<Run> | undefined => {
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const runs: Array<Run> = []
   try {
-    const count = frame.readUInt32BE(0)
-    // Each takes more bytes than that, so a count that is a lie makes no large array.
-    if (count > frame.length / eventHead) return undefined
-    const sets: Array<Message["headers"]> = []
-    let at = prelude
-    for (let left = frame.readUInt16BE(4); left > 0; left--) {
-      const end = at + 4 + frame.readUInt32BE(at)
-      const headers = headersOf(frame.toString("utf8", at + 4, end))
+    for (let at = 0; at < frame.length;) {
+      const handed = frame.readUInt16BE(at)
+      const idEnd = at + runHead + frame[at + 2]
+      const start = idEnd + frame.readUInt32BE(at + 3)
+      const place = frame.readUInt32BE(at + 7)
+      const count = frame.readUInt32BE(at + 11)
+      // Each takes as many bytes at least, so a count that is a lie makes no large array.
+      if (count === 0 || count > (frame.length - start) / eventHead) return undefined
+      const headers = headersOf(frame.toString("utf8", idEnd, start))
       if (headers === undefined) return undefined
-      sets.push(headers)
-      at = end
+      const series = frame.toString("latin1", at + runHead, idEnd)
+      const messages: Array<Message> = []
+      at = start
+      for (let next = place; next < place + count; next++) {
+        const bodyAt = at + eventHead
+        at = bodyAt + frame.readUInt32BE(at)
+        if (at > frame.length) return undefined
+        // A plain view: that of a `Buffer` costs twice as much.
+        const body = new Uint8Array(bytes.buffer, bytes.byteOffset + bodyAt, at - bodyAt)
+        messages.push(new Series.Numbered(series, next, headers, body))
+      }
+      runs.push({ messages, handed })
     }
-    const events: Array<Handed> = []
-    for (let left = count; left > 0; left--) {
-      const headers = sets[(frame[at] << 8) | frame[at + 1]]
-      const handed = (frame[at + 2] << 8) | frame[at + 3]
-      const idEnd = at + eventHead + frame[at + 4]
-      const end = idEnd + frame.readUInt32BE(at + 5)
-      if (headers === undefined || end > frame.length) return undefined
-      const id = frame.latin1Slice(at + eventHead, idEnd)
-      // A plain view: that of a `Buffer` costs twice as much.
-      const body = new Uint8Array(bytes.buffer, bytes.byteOffset + idEnd, end - idEnd)
-      events.push({ message: { id, headers, body }, handed })
-      at = end
-    }
-    return at === frame.length ? events : undefined
+    return runs
   } catch {
     // A number or a text that goes beyond the end.
     return undefined
@@ -133,14 +121,20 @@ export const readVerdicts = (bytes: Uint8Array): ReadonlyArray<Verdict> | undefi
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Node's own ways between Latin-1 and bytes, without a look at the name of the encoding.
-type Latin1 = Buffer & {
-  readonly latin1Slice: (start: number, end: number) => string
-  readonly latin1Write: (text: string, at: number) => number
+const headOf = ({ handed, messages }: Run): Buffer => {
+  const [first] = messages
+  const id = Series.nameOf(first)
+  const text = JSON.stringify(first.headers)
+  const head = Buffer.allocUnsafe(runHead + id.length + Buffer.byteLength(text))
+  head.writeUInt16BE(Math.min(handed, most16), 0)
+  head[2] = id.length
+  head.writeUInt32BE(head.length - runHead - id.length, 3)
+  head.writeUInt32BE(Series.placeOf(first), 7)
+  head.writeUInt32BE(messages.length, 11)
+  head.write(id, runHead, "latin1")
+  head.write(text, runHead + id.length)
+  return head
 }
-
-const bufferOf = (bytes: Uint8Array): Latin1 =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) as unknown as Latin1
 
 const headersOf = (text: string): Message["headers"] | undefined => {
   const headers: unknown = JSON.parse(text)

@@ -5,10 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Http from "node:http"
+import type { Message } from "../../../Message.ts"
 import { type Failure, NotConnected, TransportError, Unsupported } from "../../../Transport.ts"
+import * as Bundle from "./bundle.ts"
 import * as GoMicro from "./goMicro.ts"
 import * as Members from "./members.ts"
-import type { Item } from "./parcel.ts"
 import * as Way from "./way.ts"
 
 /** How long a subscriber may take to answer one event, in milliseconds. */
@@ -31,25 +32,28 @@ export const carry = (way: Way.Way): Effect.Effect<Failure | undefined, Transpor
 
 const all = (way: Way.Way, agent: Http.Agent): Effect.Effect<void, TransportError> => {
   let sent = 0
-  const one = (item: Item) =>
-    Effect.map(post(way, agent, item), (problem) => {
-      if (problem !== undefined) item.parcel.refuse(item, way.subscriber.id, problem)
+  const one = (bundle: Bundle.Bundle) =>
+    Effect.map(post(way, agent, bundle.messages[0]), (problem) => {
+      if (problem !== undefined) bundle.parcel.refuse(bundle, way.subscriber.id, problem)
       Way.settle(way, [{ from: sent++, count: 1, pause: undefined }])
     })
   return Effect.whileLoop({
     while: () => way.outbox.hasWaiting(),
-    body: () => Effect.suspend(() => Effect.forEach(way.outbox.next(), one, { discard: true })),
+    body: () =>
+      Effect.suspend(() =>
+        Effect.forEach(way.outbox.next().flatMap((bundle) => Bundle.split(bundle, 1)), one, { discard: true })
+      ),
     step: () => undefined
   })
 }
 
 /** Hands one event over; why it was refused, if it was. */
-const post = (way: Way.Way, agent: Http.Agent, item: Item): Effect.Effect<string | undefined, TransportError> =>
+const post = (way: Way.Way, agent: Http.Agent, message: Message): Effect.Effect<string | undefined, TransportError> =>
   Effect.callback((resume) => {
     const { address, id, service } = way.subscriber
     const url = new URL(service === Members.firstService ? "/_sub" : "/", address.replace(/^micro:/, "http:"))
     url.searchParams.set("id", id)
-    const body = GoMicro.write(Members.topicOf(way.subscriber), item.message)
+    const body = GoMicro.write(Members.topicOf(way.subscriber), message)
     const headers = { "content-type": "application/json", "content-length": body.length }
     const request = Http.request(url, { method: "POST", agent, headers, timeout: patience }, (response) => {
       response.resume()

@@ -9,9 +9,9 @@ import * as Scope from "effect/Scope"
 import type { Instance, Registry } from "../../../Registry.ts"
 import type { Selector } from "../../../Selector.ts"
 import type * as Connections from "../../connections.ts"
+import * as Bundle from "./bundle.ts"
 import * as Members from "./members.ts"
 import type * as Outbox from "./outbox.ts"
-import type * as Parcel from "./parcel.ts"
 import * as Post from "./post.ts"
 import * as Carrying from "./stream.ts"
 import type * as Way from "./way.ts"
@@ -26,7 +26,7 @@ export interface Options {
 
 export interface Office {
   /** Gives events to one of those who share them. Those who have no peers get them within this call. */
-  readonly give: (peers: ReadonlyArray<Instance>, items: ReadonlyArray<Parcel.Item>) => Effect.Effect<void>
+  readonly give: (peers: ReadonlyArray<Instance>, bundles: ReadonlyArray<Bundle.Bundle>) => Effect.Effect<void>
   /** Forgets events that nobody waits for any more. */
   readonly sweep: (peers: ReadonlyArray<Instance>) => void
 }
@@ -59,15 +59,15 @@ export const make = ({ bounds, connections, members, registry, selector }: Optio
       bounds,
       fork: (effect) => void Fiber.runIn(run(effect), scope),
       hasOthers: (subscriber) => othersThan(subscriber).length > 0,
-      move: (items, subscriber) => ways.fork(give(othersThan(subscriber), items))
+      move: (bundles, subscriber) => ways.fork(give(othersThan(subscriber), bundles))
     }
     const isFailing = (id: string) => posts.get(id)?.isFailing() === true
-    const share = (peers: ReadonlyArray<Instance>) => (items: ReadonlyArray<Parcel.Item>) =>
-      Effect.map(choose(selector, peers, items, isFailing), (peer) => postOf(peer).offer(items))
-    const give: Office["give"] = (peers, items) =>
+    const share = (peers: ReadonlyArray<Instance>) => (bundle: Bundle.Bundle) =>
+      Effect.map(choose(selector, peers, bundle, isFailing), ({ lent, peer }) => postOf(peer).offer([lent]))
+    const give: Office["give"] = (peers, bundles) =>
       peers.length === 1
-        ? Effect.sync(() => postOf(peers[0]).offer(items))
-        : Effect.forEach(sharesOf(items), share(peers), { discard: true })
+        ? Effect.sync(() => postOf(peers[0]).offer(bundles))
+        : Effect.forEach(bundles.flatMap((bundle) => Bundle.split(bundle, shareSize)), share(peers), { discard: true })
     return {
       give,
       sweep: (peers) => {
@@ -85,47 +85,45 @@ const goMicro = (way: Way.Way) =>
 /** Events of one publishing that go to the same member of a group. */
 const shareSize = 32
 
-const sharesOf = (items: ReadonlyArray<Parcel.Item>): ReadonlyArray<ReadonlyArray<Parcel.Item>> =>
-  Array.from(
-    { length: Math.ceil(items.length / shareSize) },
-    (_, index) => items.slice(index * shareSize, (index + 1) * shareSize)
-  )
+interface Choice {
+  readonly peer: Instance
+  /** The bundle, with the lease of the member. */
+  readonly lent: Bundle.Bundle
+}
 
 /** A member by the selector's choice, and by lot while the selector does not know of any. */
 const choose = (
   selector: Selector["Service"],
   peers: ReadonlyArray<Instance>,
-  items: ReadonlyArray<Parcel.Item>,
+  bundle: Bundle.Bundle,
   isFailing: (id: string) => boolean
-): Effect.Effect<Instance> =>
+): Effect.Effect<Choice> =>
   Effect.suspend(() => {
     const scope = Scope.makeUnsafe()
     const avoid = new Set(peers.map(({ id }) => id).filter(isFailing))
     const ids = new Set(peers.map(({ id }) => id))
     const keep = ({ id }: Instance) => ids.has(id)
     return Effect.matchEffect(selector.select(Members.service, scope, { keep, avoid }), {
-      onSuccess: (peer) => {
-        lend(items, scope)
-        return Effect.succeed(peer)
-      },
-      onFailure: () => Effect.map(Random.nextIntBetween(0, peers.length - 1), (index) => peers[index])
+      onSuccess: (peer) => Effect.succeed({ peer, lent: { ...bundle, lease: leaseOf(bundle, scope) } }),
+      onFailure: () =>
+        Effect.map(Random.nextIntBetween(0, peers.length - 1), (index) => ({ peer: peers[index], lent: bundle }))
     })
   })
 
-const lend = (items: ReadonlyArray<Parcel.Item>, scope: Scope.Closeable): void => {
-  let open = items.length
+const leaseOf = ({ messages }: Bundle.Bundle, scope: Scope.Closeable): Bundle.Lease => {
+  let open = messages.length
   const close = (exit: Exit.Exit<void, unknown>) => {
     const closing = Scope.closeUnsafe(scope, exit)
     if (closing !== undefined) Effect.runSync(closing)
   }
-  const lease: Parcel.Lease = {
-    settled: () => {
-      if (--open === 0) close(Exit.void)
+  return {
+    settled: (events) => {
+      open -= events
+      if (open === 0) close(Exit.void)
     },
     failed: (problem) => {
       open = 0
       close(Exit.fail(problem))
     }
   }
-  for (const item of items) item.lease = lease
 }

@@ -2,25 +2,11 @@
  * The part of a publishing that is for one party: a subscriber without a group, or a group, of which one member is to
  * accept each event.
  */
-import type { Message } from "../../../Message.ts"
-import type { Handed } from "./frames.ts"
 
-/** An event on its way to a party. */
-export interface Item extends Handed {
-  readonly parcel: Parcel
-  /** Its place in what was published. */
-  readonly place: number
-  handed: number
-  /** Of the member that it was given to, where it was chosen. */
-  lease: Lease | undefined
-}
-
-/** A member of a group, lent for some events. */
-export interface Lease {
-  /** One of the events is settled. */
-  readonly settled: () => void
-  /** The member could not be reached. */
-  readonly failed: (problem: unknown) => void
+/** Which of its events: so many, from a place on. */
+export interface Part {
+  readonly first: number
+  readonly messages: ArrayLike<unknown>
 }
 
 /** Who did not accept which events, and why. */
@@ -33,13 +19,12 @@ export interface Refusal {
 export interface Parcel {
   /** The subscriber's id or the group's name. */
   readonly party: string
-  readonly items: ReadonlyArray<Item>
   /** Whether nobody waits for it any more: all is settled, or it was withdrawn. */
   readonly isOver: () => boolean
-  readonly accept: (item: Item) => void
+  readonly accept: (part: Part) => void
   /** The whole party has left: it has neither accepted nor refused. */
-  readonly forget: (item: Item) => void
-  readonly refuse: (item: Item, subscriber: string, problem: string) => void
+  readonly forget: (part: Part) => void
+  readonly refuse: (part: Part, subscriber: string, problem: string) => void
   /** Why it takes so long, for who gives up. */
   readonly note: (subscriber: string, problem: string) => void
   /** Refuses all that is open. */
@@ -48,52 +33,54 @@ export interface Parcel {
   readonly refusals: () => ReadonlyArray<Refusal>
 }
 
-/** A parcel; `settled` is called once, when each of its events is. */
-export const make = (party: string, messages: ReadonlyArray<Message>, settled: () => void): Parcel => {
-  const items: Array<Item> = []
-  const isSettled = new Uint8Array(messages.length)
+/** A parcel of so many events; `settled` is called once, when each of them is. */
+export const make = (party: string, count: number, settled: () => void): Parcel => {
+  const isSettled = new Uint8Array(count)
   const refusals: Array<{ readonly subscriber: string; readonly problem: string; readonly events: Array<number> }> = []
-  let open = messages.length
+  let open = count
   let accepted = 0
   let last: { readonly subscriber: string; readonly problem: string } | undefined
 
-  const settle = (place: number) => {
-    if (isSettled[place] === 1) return
-    isSettled[place] = 1
-    items[place].lease?.settled()
+  /** How many of them were not settled before. */
+  const settle = ({ first, messages }: Part): number => {
+    let fresh = 0
+    for (let place = first; place < first + messages.length; place++) {
+      fresh += 1 - isSettled[place]
+      isSettled[place] = 1
+    }
+    open -= fresh
+    return fresh
+  }
+  const tell = (fresh: number) => {
     // Whoever waits for the last one looks at the outcome within this call.
-    if (--open === 0) settled()
+    if (fresh > 0 && open === 0) settled()
   }
-  const refuse = (place: number, subscriber: string, problem: string) => {
-    if (isSettled[place] === 1) return
+  const refuse: Parcel["refuse"] = ({ first, messages }, subscriber, problem) => {
+    const places = Array.from(messages, (_, index) => first + index).filter((place) => isSettled[place] === 0)
+    if (places.length === 0) return
     const same = refusals.find((refusal) => refusal.subscriber === subscriber && refusal.problem === problem)
-    if (same === undefined) refusals.push({ subscriber, problem, events: [place] })
-    else same.events.push(place)
-    settle(place)
+    if (same === undefined) refusals.push({ subscriber, problem, events: places })
+    else for (const place of places) same.events.push(place)
+    tell(settle({ first, messages }))
   }
-  const parcel: Parcel = {
+  return {
     party,
-    items,
     isOver: () => open === 0,
-    accept: ({ place }) => {
-      accepted += 1 - isSettled[place]
-      settle(place)
+    accept: (part) => {
+      const fresh = settle(part)
+      accepted += fresh
+      tell(fresh)
     },
-    forget: ({ place }) => settle(place),
-    refuse: ({ place }, subscriber, problem) => refuse(place, subscriber, problem),
+    forget: (part) => tell(settle(part)),
+    refuse,
     note: (subscriber, problem) => {
       last = { subscriber, problem }
     },
     withdraw: (problem) => {
       const { subscriber = party, problem: detail } = last ?? {}
-      const why = detail === undefined ? problem : `${problem}: ${detail}`
-      for (let place = 0; place < messages.length; place++) refuse(place, subscriber, why)
+      refuse({ first: 0, messages: isSettled }, subscriber, detail === undefined ? problem : `${problem}: ${detail}`)
     },
-    isAccepted: () => accepted === messages.length,
+    isAccepted: () => accepted === count,
     refusals: () => refusals
   }
-  for (let place = 0; place < messages.length; place++) {
-    items.push({ parcel, message: messages[place], handed: 0, place, lease: undefined })
-  }
-  return parcel
 }

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Instance } from "../../../Registry.ts"
 import { type Failure, TransportError } from "../../../Transport.ts"
+import type * as Bundle from "./bundle.ts"
 import * as Outbox from "./outbox.ts"
-import type { Item } from "./parcel.ts"
 import * as Way from "./way.ts"
 
 export interface Post {
@@ -19,7 +19,7 @@ export interface Post {
   readonly isIdle: () => boolean
   /** Whether the subscriber could not be reached lately. */
   readonly isFailing: () => boolean
-  readonly offer: (items: ReadonlyArray<Item>) => void
+  readonly offer: (bundles: ReadonlyArray<Bundle.Bundle>) => void
   readonly sweep: () => void
 }
 
@@ -30,8 +30,8 @@ export const make = (subscriber: Instance, office: Way.Office, ended: () => void
     subscriber,
     office,
     outbox,
-    again: (items) => {
-      for (const item of items) outbox.offerAgain(item)
+    again: (bundles) => {
+      outbox.offerAgain(bundles)
       kick()
     },
     leave: () => {
@@ -60,9 +60,9 @@ export const make = (subscriber: Instance, office: Way.Office, ended: () => void
     subscriber,
     isIdle: () => !isRunning && outbox.isEmpty(),
     isFailing: () => way.failures > 0,
-    offer: (items) => {
-      if (way.isOver) return Way.elsewhere(way, items)
-      outbox.offer(items)
+    offer: (bundles) => {
+      if (way.isOver) return Way.elsewhere(way, bundles)
+      outbox.offer(bundles)
       kick()
     },
     sweep: () => {

@@ -6,9 +6,11 @@ import type * as Scope from "effect/Scope"
 import { BrokerError, Undelivered } from "../../../BrokerError.ts"
 import type { Message, Receipt } from "../../../Message.ts"
 import * as Wheel from "../../wheel.ts"
+import * as Bundle from "./bundle.ts"
 import type * as Members from "./members.ts"
 import * as Office from "./office.ts"
 import * as Parcel from "./parcel.ts"
+import * as Sheet from "./sheet.ts"
 
 export interface Publisher {
   readonly publish: (topic: string, messages: ReadonlyArray<Message>) => Effect.Effect<Receipt, BrokerError>
@@ -57,7 +59,8 @@ const send = (
   const settled = () => {
     if (--open === 0) done?.()
   }
-  const parcels = [...parties.keys()].map((party) => Parcel.make(party, messages, settled))
+  const parcels = [...parties.keys()].map((party) => Parcel.make(party, messages.length, settled))
+  const sheets = Sheet.cut(messages)
   const withdraw = (problem: string) => {
     for (const parcel of parcels) if (!parcel.isOver()) parcel.withdraw(problem)
     for (const peers of parties.values()) office.sweep(peers)
@@ -71,7 +74,9 @@ const send = (
     }
     return Effect.sync(() => wheel.remove(entry))
   })
-  return Effect.forEach(parcels, ({ items, party }) => office.give(parties.get(party)!, items), { discard: true }).pipe(
+  const give = (parcel: Parcel.Parcel) =>
+    office.give(parties.get(parcel.party)!, Bundle.of(parcel, sheets, parcels.length > 1))
+  return Effect.forEach(parcels, give, { discard: true }).pipe(
     Effect.andThen(waiting),
     Effect.onInterrupt(() => Effect.sync(() => withdraw("its publisher has gone"))),
     Effect.andThen(Effect.suspend(() => outcome(topic, parcels)))

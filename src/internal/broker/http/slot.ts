@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type { Delivery, Message } from "../../../Message.ts"
 import { type Failure, failure } from "../../../Transport.ts"
-import type { Handed } from "./frames.ts"
+import type { Run } from "./frames.ts"
 
 /** Where the verdicts about some events go. */
 export interface Ledger {
@@ -25,7 +25,7 @@ export type Taken = readonly [Delivery, ...Array<Delivery>]
 
 export interface Slot {
   /** Holds events, whose verdicts go to the ledger. */
-  readonly enter: (events: ReadonlyArray<Handed>, ledger: Ledger) => void
+  readonly enter: (runs: ReadonlyArray<Run>, ledger: Ledger) => void
   /** A ledger whose publisher has gone. */
   readonly leave: (ledger: Ledger) => void
   /** Waits until more may be entered. */
@@ -82,12 +82,14 @@ export const make = (topic: string, capacity: number): Slot => {
       })
     })
   return {
-    enter: (events, ledger) => {
+    enter: (runs, ledger) => {
       if (isClosed) return ledger.end(gone)
       ledgers.add(ledger)
-      held += events.length
-      for (const { handed, message } of events) {
-        waiting.push(new Held(message, topic, handed + 1, ledger, ledger.enter(), settled))
+      for (const { handed, messages } of runs) {
+        held += messages.length
+        for (const message of messages) {
+          waiting.push(new Held(message, topic, handed + 1, ledger, ledger.enter(), settled))
+        }
       }
       wakeTaker()
     },

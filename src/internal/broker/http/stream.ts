@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import { type Call, type Failure, failure, isFailure, type TransportError } from "../../../Transport.ts"
+import * as Bundle from "./bundle.ts"
 import * as Frames from "./frames.ts"
 import * as Way from "./way.ts"
 
@@ -35,8 +36,8 @@ const idle = "10 seconds"
 const frames = (way: Way.Way): Pull.Pull<readonly [Uint8Array]> => {
   const { outbox } = way
   const next: Pull.Pull<readonly [Uint8Array]> = Effect.suspend(() => {
-    const items = outbox.next()
-    return items.length === 0 ? pull : Exit.succeed([Frames.writeEvents(items)] as const)
+    const bundles = outbox.next()
+    return bundles.length === 0 ? pull : Exit.succeed([Bundle.write(bundles)] as const)
   })
   const gathered = Effect.andThen(Effect.yieldNow, next)
   const pull: Pull.Pull<readonly [Uint8Array]> = Effect.suspend(() =>

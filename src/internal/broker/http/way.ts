@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import type { Instance } from "../../../Registry.ts"
 import type { Connection, Failure, TransportError } from "../../../Transport.ts"
+import * as Bundle from "./bundle.ts"
 import type { Verdict } from "./frames.ts"
 import type * as Outbox from "./outbox.ts"
-import type { Item } from "./parcel.ts"
 
 /** What the publisher's side gives each post. */
 export interface Office {
@@ -23,7 +23,7 @@ export interface Office {
   /** Whether another member of the subscriber's group could have its events. */
   readonly hasOthers: (subscriber: Instance) => boolean
   /** Gives events to another member. */
-  readonly move: (items: ReadonlyArray<Item>, subscriber: Instance) => void
+  readonly move: (bundles: ReadonlyArray<Bundle.Bundle>, subscriber: Instance) => void
 }
 
 export interface Way {
@@ -31,7 +31,7 @@ export interface Way {
   readonly office: Office
   readonly outbox: Outbox.Outbox
   /** Takes back what the subscriber has given back. */
-  readonly again: (items: ReadonlyArray<Item>) => void
+  readonly again: (bundles: ReadonlyArray<Bundle.Bundle>) => void
   /** The subscriber has left: its events find another member of its group, or nobody misses them. */
   readonly leave: () => void
   isOver: boolean
@@ -42,15 +42,18 @@ export interface Way {
 }
 
 /** Another member of the group takes the events, or nobody misses them. */
-export const elsewhere = ({ office, subscriber }: Way, items: ReadonlyArray<Item>, problem?: unknown): void => {
-  if (items.length === 0) return
-  for (const item of items) {
-    if (problem === undefined) item.lease?.settled()
-    else item.lease?.failed(problem)
-    item.lease = undefined
+export const elsewhere = (
+  { office, subscriber }: Way,
+  bundles: ReadonlyArray<Bundle.Bundle>,
+  problem?: unknown
+): void => {
+  if (bundles.length === 0) return
+  for (const { lease, messages } of bundles) {
+    if (problem === undefined) lease?.settled(messages.length)
+    else lease?.failed(problem)
   }
-  if (office.hasOthers(subscriber)) return office.move(items, subscriber)
-  for (const item of items) item.parcel.forget(item)
+  if (office.hasOthers(subscriber)) return office.move(bundles.map(Bundle.returned), subscriber)
+  for (const bundle of bundles) bundle.parcel.forget(bundle)
 }
 
 /** Waits until there is something to carry. */
@@ -84,16 +87,14 @@ export const settle = (way: Way, verdicts: ReadonlyArray<Verdict>): boolean => {
 /** What was given back comes no sooner, in milliseconds: a subscriber that gives all back must not spin. */
 const leastPause = 10
 
-const comeBack = (way: Way, items: ReadonlyArray<Item>, pause: number): void => {
+const comeBack = (way: Way, settled: ReadonlyArray<Bundle.Bundle>, pause: number): void => {
   const { office, subscriber } = way
-  for (const item of items) {
-    item.handed++
-    item.parcel.note(subscriber.id, "it was given back")
-  }
+  for (const { parcel } of settled) parcel.note(subscriber.id, "it was given back")
+  const bundles = settled.map((bundle) => Bundle.again(Bundle.returned(bundle)))
   office.fork(Effect.delay(
     Effect.sync(() => {
-      if (way.isOver || office.hasOthers(subscriber)) return elsewhere(way, items)
-      way.again(items)
+      if (way.isOver || office.hasOthers(subscriber)) return elsewhere(way, bundles)
+      way.again(bundles)
     }),
     pause
   ))
