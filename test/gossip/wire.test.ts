@@ -5,6 +5,7 @@ import * as Lzw from "../../src/internal/gossip/wire/lzw.ts"
 import type { Alive, Message, NodeState, StreamMessage } from "../../src/internal/gossip/wire/messages.ts"
 import * as Packet from "../../src/internal/gossip/wire/packet.ts"
 import { isProblem, type Problem } from "../../src/internal/gossip/wire/problem.ts"
+import * as Steps from "../../src/internal/gossip/wire/steps.ts"
 import * as Stream from "../../src/internal/gossip/wire/stream.ts"
 import { makeLots } from "./lots.ts"
 
@@ -97,14 +98,14 @@ describe("the messages of memberlist", () => {
       assert.strictEqual(Buffer.from(bytes.subarray(1)).toString("hex"), hex)
     }
     const header = "83a44a6f696ec3a54e6f64657303ac5573657253746174654c656e00"
-    const joining = Stream.write(open, { ...pushPull(nodes.slice(0, 3)), isJoin: true }, true)
+    const joining = write(open, { ...pushPull(nodes.slice(0, 3)), isJoin: true }, true)
     assert.strictEqual(Buffer.from(joining.subarray(1, 1 + header.length / 2)).toString("hex"), header)
     const packed = Lzw.compress(Buffer.from("hello hello hello"))
     assert.strictEqual(Buffer.from(packed).toString("hex"), "00d19461c3e60d0881040d222c1810")
   })
 
   it("are read as older and newer libraries of Go write them", () => {
-    const header = (hex: string) => Stream.makeReader(open, true)(Buffer.from(`06${hex}`, "hex"))
+    const header = (hex: string) => makeReader(open, true)(Buffer.from(`06${hex}`, "hex"))
     assert.deepStrictEqual(
       plain(header("83a44a6f696ec2a54e6f64657300ac5573657253746174654c656ed20000000161")),
       plain({ _tag: "PushPull", isJoin: false, nodes: [], userState: Buffer.from("a") })
@@ -135,10 +136,10 @@ describe("the messages of memberlist", () => {
     it(`come back from a stream in pieces of any size, ${name}`, () => {
       for (const message of streamed) {
         for (const dials of [true, false]) {
-          const bytes = Stream.write(cluster, message, dials)
+          const bytes = write(cluster, message, dials)
           for (const size of [1, 2, 7, 4096, bytes.length]) {
             if (bytes.length / size > 5000) continue
-            assert.deepStrictEqual(plain(fed(Stream.makeReader(cluster, dials), bytes, size)), plain(message))
+            assert.deepStrictEqual(plain(fed(makeReader(cluster, dials), bytes, size)), plain(message))
           }
         }
       }
@@ -161,7 +162,7 @@ describe("a stranger's bytes", () => {
     ].map((result) => problem(result).kind)
     assert.deepStrictEqual(kinds, ["WrongLabel", "WrongLabel", "WrongKey", "NotEncrypted", "BadChecksum"])
     const stream = (from: Packet.Cluster, to: Packet.Cluster) =>
-      problem(Stream.makeReader(to, true)(Stream.write(from, pushPull(nodes), true))).kind
+      problem(makeReader(to, true)(write(from, pushPull(nodes), true))).kind
     assert.strictEqual(stream(secret, other), "WrongKey")
     assert.strictEqual(stream(secret, open), "WrongKey")
     assert.strictEqual(stream(open, secret), "NotEncrypted")
@@ -180,10 +181,10 @@ describe("a stranger's bytes", () => {
 
   it("cannot claim more than there is", () => {
     const tooMany = Buffer.from("0683a44a6f696ec2a54e6f646573ceffffffffac5573657253746174654c656e00", "hex")
-    assert.strictEqual(problem(Stream.makeReader(open, true)(tooMany)).kind, "TooLarge")
-    const bomb = Packet.compressed(new Uint8Array(1_000_000))
+    assert.strictEqual(problem(makeReader(open, true)(tooMany)).kind, "TooLarge")
+    const bomb = Steps.run(Packet.compressing(new Uint8Array(1_000_000)))
     assert.strictEqual(problem(Packet.read(open, bomb)).kind, "TooLarge")
-    const long = Stream.makeReader(open, true, { maxNodes: 10, maxBytes: 1000 })
+    const long = makeReader(open, true, { maxNodes: 10, maxBytes: 1000 })
     assert.strictEqual(problem(long(new Uint8Array(5000))).kind, "TooLarge")
   })
 
@@ -209,7 +210,7 @@ describe("a stranger's bytes", () => {
       )
     )
     const streams = Object.values(clusters).flatMap((cluster) =>
-      streamed.slice(0, 4).map((message) => [cluster, Stream.write(cluster, message, true)] as const)
+      streamed.slice(0, 4).map((message) => [cluster, write(cluster, message, true)] as const)
     )
     for (let round = 0; round < rounds; round++) {
       const [cluster, bytes] = lots.one(round % 2 === 0 ? packets : streams)
@@ -218,7 +219,7 @@ describe("a stranger's bytes", () => {
       const target = lots.below(4) === 0 ? cluster : open
       const result = round % 2 === 0
         ? Packet.read(target, mangled)
-        : fed(Stream.makeReader(target, true), mangled, 1 + lots.below(64))
+        : fed(makeReader(target, true), mangled, 1 + lots.below(64))
       if (isProblem(result)) assert.isBelow(result.message.length, 500, `round ${round}`)
     }
   })
@@ -238,7 +239,17 @@ const pushPull = (nodes: ReadonlyArray<NodeState>): StreamMessage & { readonly _
   userState: new Uint8Array(0)
 })
 
-const fed = (reader: Stream.Reader, bytes: Uint8Array, size: number): ReturnType<Stream.Reader> => {
+const write = (...parameters: Parameters<typeof Stream.writing>): Uint8Array => Steps.run(Stream.writing(...parameters))
+
+/** Takes in a chunk, and does all its steps. */
+type Reader = (chunk: Uint8Array) => StreamMessage | Problem | undefined
+
+const makeReader = (...parameters: Parameters<typeof Stream.makeReader>): Reader => {
+  const reader = Stream.makeReader(...parameters)
+  return (chunk) => Steps.run(reader(chunk))
+}
+
+const fed = (reader: Reader, bytes: Uint8Array, size: number): ReturnType<Reader> => {
   for (let at = 0; at < bytes.length; at += size) {
     const result = reader(bytes.subarray(at, at + size))
     if (result !== undefined) return result

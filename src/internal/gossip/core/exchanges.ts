@@ -2,6 +2,7 @@
  * Two members compare all they know: what gossip has missed is found here, and a new one learns of everybody.
  */
 import type { NodeState, PushPull, Range } from "../wire/messages.ts"
+import * as Steps from "../wire/steps.ts"
 import type { Cluster } from "./cluster.ts"
 import { toState } from "./members.ts"
 import * as Verdicts from "./verdicts.ts"
@@ -15,10 +16,13 @@ export const state = ({ members }: Cluster, isJoin: boolean, userState: Uint8Arr
 })
 
 /** Takes in what another member knows, or says why it belongs to another cluster. Then nothing is taken in. */
-export const merge = (cluster: Cluster, { nodes }: PushPull): string | undefined => {
+export function* merging(cluster: Cluster, { nodes }: PushPull): Steps.Steps<string | undefined> {
   const problem = incompatibility([...cluster.members.list(), ...nodes])
   if (problem !== undefined) return problem
-  for (const node of nodes) take(cluster, node)
+  for (const [index, node] of nodes.entries()) {
+    if (index % Steps.members === 0) yield
+    take(cluster, node)
+  }
   return undefined
 }
 

@@ -9,6 +9,7 @@ import { isProblem, type Problem } from "../wire/problem.ts"
 import * as Stream from "../wire/stream.ts"
 import * as Endpoints from "./endpoints.ts"
 import * as Streams from "./streams.ts"
+import * as Turns from "./turns.ts"
 
 export interface Dialogue {
   /** Dials, says something and returns the answer. */
@@ -38,20 +39,22 @@ export const make = (cluster: Packet.Cluster, timeout: number): Dialogue => {
           })
         )
     })
+  const written = (message: StreamMessage, dials: boolean) =>
+    Effect.suspend(() => Turns.spread(Stream.writing(cluster, message, dials)))
   return {
     ask: (to, message) =>
       inTime(
         to,
-        Effect.suspend(() => Streams.ask(to, Stream.write(cluster, message, true), Stream.makeReader(cluster, false)))
+        Effect.flatMap(written(message, true), (bytes) => Streams.ask(to, bytes, Stream.makeReader(cluster, false)))
       ),
-    tell: (to, message) => inTime(to, Effect.suspend(() => Streams.tell(to, Stream.write(cluster, message, true)))),
+    tell: (to, message) => inTime(to, Effect.flatMap(written(message, true), (bytes) => Streams.tell(to, bytes))),
     serve: (socket, listener) =>
       Streams.take(socket, Stream.makeReader(cluster, true)).pipe(
         Effect.flatMap((message) => {
           const answer = isProblem(message) ? refusal(socket, message, listener) : message && listener.heard(message)
           return answer === undefined
             ? Effect.void
-            : Streams.answer(socket, Stream.write(cluster, answer, false))
+            : Effect.flatMap(written(answer, false), (bytes) => Streams.answer(socket, bytes))
         }),
         Effect.timeoutOption(timeout),
         Effect.ensuring(Effect.sync(() => socket.destroy()))

@@ -8,6 +8,7 @@ import type { Endpoint, StreamMessage } from "../wire/messages.ts"
 import { isProblem, type Problem } from "../wire/problem.ts"
 import type * as Stream from "../wire/stream.ts"
 import * as Endpoints from "./endpoints.ts"
+import * as Turns from "./turns.ts"
 
 /** A member could not be spoken to over a connection. */
 export class StreamFailed extends Data.TaggedError("StreamFailed")<{
@@ -25,40 +26,33 @@ export const ask = (
   message: Uint8Array,
   reader: Stream.Reader
 ): Effect.Effect<StreamMessage, StreamFailed> =>
-  dial(to, (socket, resume) => {
+  dial(to, (socket) => {
     socket.write(message)
-    socket.on("data", (chunk: Uint8Array) => {
-      const read = reader(chunk)
-      if (read !== undefined) resume(isProblem(read) ? failed(to, read) : Effect.succeed(read))
+    return Effect.flatMap(take(socket, reader), (read) => {
+      if (read === undefined) {
+        return failed(to, socket.errored ?? new Error("it closed the connection without an answer"))
+      }
+      return isProblem(read) ? failed(to, read) : Effect.succeed(read)
     })
-    socket.on("close", () => resume(failed(to, new Error("it closed the connection without an answer"))))
   })
 
 /** Dials, and sends a message that is not answered. */
 export const tell = (to: Endpoint, message: Uint8Array): Effect.Effect<void, StreamFailed> =>
-  dial<void>(to, (socket, resume) => {
-    socket.end(message)
-    // What the other side says is read and forgotten: the end of the connection is behind it.
-    socket.resume()
-    socket.on("close", (hadError) => {
-      if (!hadError) resume(Effect.void)
-    })
-  })
+  dial(to, (socket) =>
+    Effect.callback<void, StreamFailed>((resume) => {
+      socket.end(message)
+      // What the other side says is read and forgotten: the end of the connection is behind it.
+      socket.resume()
+      socket.once("close", () => resume(socket.errored === null ? Effect.void : failed(to, socket.errored)))
+    }))
 
 /** Reads the one message of somebody who has dialled; `undefined` where the connection ended before. */
 export const take = (socket: Net.Socket, reader: Stream.Reader): Effect.Effect<StreamMessage | Problem | undefined> =>
-  Effect.callback((resume) => {
-    const end = () => resume(Effect.undefined)
-    const data = (chunk: Uint8Array) => {
-      const read = reader(chunk)
-      if (read === undefined) return
-      socket.off("data", data)
-      resume(Effect.succeed(read))
-    }
-    socket.on("data", data)
-    socket.once("close", end)
-    return Effect.sync(() => socket.off("close", end))
-  })
+  Effect.flatMap(next(socket), (chunk) =>
+    chunk === undefined
+      ? Effect.undefined
+      : Effect.flatMap(Turns.spread(reader(chunk)), (read) =>
+        read === undefined ? take(socket, reader) : Effect.succeed(read)))
 
 /** Answers, and waits until the other side has it. */
 export const answer = (socket: Net.Socket, message: Uint8Array): Effect.Effect<void> =>
@@ -71,20 +65,42 @@ export const answer = (socket: Net.Socket, message: Uint8Array): Effect.Effect<v
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** The next chunk of a connection, or nothing where it has ended. While a chunk is read no other one is taken. */
+const next = (socket: Net.Socket): Effect.Effect<Uint8Array | undefined> =>
+  Effect.callback((resume) => {
+    if (socket.destroyed) return resume(Effect.undefined)
+    const stop = () => {
+      socket.pause()
+      socket.off("data", data)
+      socket.off("close", close)
+    }
+    const data = (chunk: Uint8Array) => {
+      stop()
+      resume(Effect.succeed(chunk))
+    }
+    const close = () => {
+      stop()
+      resume(Effect.undefined)
+    }
+    socket.on("data", data)
+    socket.on("close", close)
+    socket.resume()
+    return Effect.sync(stop)
+  })
+
 const dial = <A>(
   to: Endpoint,
-  speak: (socket: Net.Socket, resume: (result: Effect.Effect<A, StreamFailed>) => void) => void
+  speak: (socket: Net.Socket) => Effect.Effect<A, StreamFailed>
 ): Effect.Effect<A, StreamFailed> =>
-  Effect.callback<A, StreamFailed>((resume) => {
-    const socket = Net.connect({ host: Endpoints.hostOf(to), port: to.port, noDelay: true })
-    const end = (result: Effect.Effect<A, StreamFailed>) => {
-      socket.destroy()
-      resume(result)
-    }
-    socket.on("error", (cause) => end(failed(to, cause)))
-    speak(socket, end)
-    return Effect.sync(() => socket.destroy())
-  })
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const socket = Net.connect({ host: Endpoints.hostOf(to), port: to.port, noDelay: true })
+      // A connection that breaks closes: that is where its error is looked at.
+      return socket.on("error", () => undefined)
+    }),
+    speak,
+    (socket) => Effect.sync(() => socket.destroy())
+  )
 
 const failed = (to: Endpoint, cause: unknown) => Effect.fail(new StreamFailed({ to: Endpoints.format(to), cause }))
 

@@ -6,6 +6,7 @@ import * as Utf8 from "../../codec/utf8.ts"
 import type { Ack, Endpoint, Message, NodeState, Ping, PushPull, Range, Source, State, Versions } from "./messages.ts"
 import * as Msgpack from "./msgpack.ts"
 import { fail } from "./problem.ts"
+import * as Steps from "./steps.ts"
 
 /** The first byte of a message, and of what messages are wrapped into. */
 export const Type = {
@@ -76,10 +77,11 @@ export const readAck = (reader: Msgpack.Reader): Ack => {
 }
 
 /** Writes what one member knows, as it stands in a stream. */
-export const writePushPull = (writer: Msgpack.Writer, { isJoin, nodes, userState }: PushPull): void => {
+export function* writePushPull(writer: Msgpack.Writer, { isJoin, nodes, userState }: PushPull): Steps.Steps<void> {
   writer.byte(Type.PushPull)
   writer.write({ Join: isJoin, Nodes: nodes.length, UserStateLen: userState.length })
-  for (const { address, incarnation, meta, node, port, state, versions } of nodes) {
+  for (const [index, { address, incarnation, meta, node, port, state, versions }] of nodes.entries()) {
+    if (index > 0 && index % Steps.members === 0) yield
     writer.write({
       Addr: address,
       Incarnation: incarnation,

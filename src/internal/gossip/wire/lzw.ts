@@ -5,8 +5,14 @@
  */
 import { Buffer } from "node:buffer"
 import { fail } from "./problem.ts"
+import * as Steps from "./steps.ts"
 
-export const compress = (bytes: Uint8Array): Uint8Array => {
+export const compress = (bytes: Uint8Array): Uint8Array => Steps.run(compressing(bytes))
+
+/** Fails as soon as the result is longer than `most`. */
+export const decompress = (bytes: Uint8Array, most: number): Uint8Array => Steps.run(decompressing(bytes, most))
+
+export function* compressing(bytes: Uint8Array): Steps.Steps<Uint8Array> {
   const bits = makeBits(bytes.length)
   const table = new Uint32Array(tableSize)
   let width = 9
@@ -30,6 +36,7 @@ export const compress = (bytes: Uint8Array): Uint8Array => {
   bits.write(Clear, width)
   let code = bytes[0]
   for (let at = 1; at < bytes.length; at++) {
+    if (at % Steps.bytes === 0) yield
     const literal = bytes[at]!
     const key = code! << 8 | literal
     let slot = (key >> 12 ^ key) & tableMask
@@ -50,14 +57,18 @@ export const compress = (bytes: Uint8Array): Uint8Array => {
   return bits.flush()
 }
 
-/** Fails as soon as the result is longer than `most`. */
-export const decompress = (bytes: Uint8Array, most: number): Uint8Array => {
+export function* decompressing(bytes: Uint8Array, most: number): Steps.Steps<Uint8Array> {
   const output = makeOutput(most)
   const prefix = new Uint16Array(maxCode + 1)
   const suffix = new Uint8Array(maxCode + 1)
   const spelled = new Uint8Array(maxCode + 1)
-  let [width, highest, last, at, held, count] = [9, End, None, 0, 0, 0]
+  let [width, highest, last, at, held, count, due] = [9, End, None, 0, 0, 0, Steps.bytes]
   for (;;) {
+    // By either length: a few codes may spell much, and many nothing.
+    if (output.size() + at >= due) {
+      yield
+      due += Steps.bytes
+    }
     while (count < width) {
       if (at === bytes.length) fail("Garbled", "Compressed bytes end before they say so")
       held |= bytes[at++]! << count
@@ -151,6 +162,7 @@ const makeOutput = (most: number) => {
       buffer.set(bytes, length)
       length = end
     },
+    size: () => length,
     bytes: (): Uint8Array => buffer.subarray(0, length)
   }
 }

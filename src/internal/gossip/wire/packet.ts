@@ -11,6 +11,7 @@ import * as Lzw from "./lzw.ts"
 import type { Message } from "./messages.ts"
 import * as Msgpack from "./msgpack.ts"
 import { attempt, fail, type Problem } from "./problem.ts"
+import * as Steps from "./steps.ts"
 
 /** How a cluster is set up; all of its members alike. */
 export interface Cluster {
@@ -64,19 +65,19 @@ export const unlabelled = (cluster: Cluster, bytes: Uint8Array): Uint8Array => {
 }
 
 /** The bytes, compressed. */
-export const compressed = (bytes: Uint8Array): Uint8Array => {
+export function* compressing(bytes: Uint8Array): Steps.Steps<Uint8Array> {
   const writer = Msgpack.makeWriter(bytes.length + 16)
   writer.byte(Bodies.Type.Compress)
-  writer.write({ Algo: 0, Buf: Lzw.compress(bytes) })
+  writer.write({ Algo: 0, Buf: yield* Lzw.compressing(bytes) })
   return writer.bytes()
 }
 
 /** What compressed bytes were; `reader` is behind their type. */
-export const decompressed = (reader: Msgpack.Reader, most: number): Uint8Array => {
+export function* decompressing(reader: Msgpack.Reader, most: number): Steps.Steps<Uint8Array> {
   const fields = Msgpack.fields(reader)
   const algorithm = Bodies.uint(fields, "Algo")
   if (algorithm !== 0) return fail("Garbled", `Compression ${algorithm} is not known`)
-  return Lzw.decompress(Bodies.raw(fields, "Buf"), most)
+  return yield* Lzw.decompressing(Bodies.raw(fields, "Buf"), most)
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ const compound = (messages: ReadonlyArray<Uint8Array>): Uint8Array => {
 }
 
 const shorter = (packet: Uint8Array): Uint8Array => {
-  const other = compressed(packet)
+  const other = Steps.run(compressing(packet))
   return other.length < packet.length ? other : packet
 }
 
@@ -124,7 +125,7 @@ const readInto = (messages: Array<Message>, packet: Uint8Array, layer: number): 
   if (layer > maxLayers) fail("Garbled", "A packet is wrapped too often")
   const reader = Msgpack.makeReader(packet)
   const type = Msgpack.byte(reader)
-  if (type === Bodies.Type.Compress) readInto(messages, decompressed(reader, maxPacket), layer + 1)
+  if (type === Bodies.Type.Compress) readInto(messages, Steps.run(decompressing(reader, maxPacket)), layer + 1)
   else if (type === Bodies.Type.Compound) readCompound(messages, reader, layer)
   else messages.push(Bodies.read(type, reader))
 }

@@ -10,7 +10,8 @@ import * as Keyring from "./keyring.ts"
 import type { NodeState, StreamMessage } from "./messages.ts"
 import * as Msgpack from "./msgpack.ts"
 import * as Packet from "./packet.ts"
-import { attempt, fail, isProblem, type Problem } from "./problem.ts"
+import { fail, isProblem, type Problem } from "./problem.ts"
+import * as Steps from "./steps.ts"
 
 /** The bounds of what is read, that of memberlist itself unless told. */
 export interface Limits {
@@ -23,11 +24,11 @@ export interface Limits {
 export const limits: Limits = { maxNodes: 1_048_576, maxBytes: 20 * 1024 * 1024 }
 
 /** A message as it goes out. Only who dials writes the label. */
-export const write = (cluster: Packet.Cluster, message: StreamMessage, dials: boolean): Uint8Array => {
+export function* writing(cluster: Packet.Cluster, message: StreamMessage, dials: boolean): Steps.Steps<Uint8Array> {
   const writer = Msgpack.makeWriter(1024)
   switch (message._tag) {
     case "PushPull":
-      Bodies.writePushPull(writer, message)
+      yield* Bodies.writePushPull(writer, message)
       break
     case "User":
       writer.byte(Bodies.Type.User)
@@ -42,13 +43,13 @@ export const write = (cluster: Packet.Cluster, message: StreamMessage, dials: bo
       writer.raw(Bodies.write(message))
   }
   let bytes: Uint8Array = writer.bytes()
-  if (cluster.compresses) bytes = Packet.compressed(bytes)
+  if (cluster.compresses) bytes = yield* Packet.compressing(bytes)
   if (cluster.keyring !== undefined) bytes = sealed(cluster.keyring, bytes, cluster.label)
   return dials && cluster.label.length > 0 ? Buffer.concat([Packet.labelHead(cluster), bytes]) : bytes
 }
 
-/** Takes in what arrived. Undefined while there must come more. */
-export type Reader = (chunk: Uint8Array) => StreamMessage | Problem | undefined
+/** Takes in what arrived. Undefined while there must come more; the next chunk is for when all steps are done. */
+export type Reader = (chunk: Uint8Array) => Steps.Steps<StreamMessage | Problem | undefined>
 
 /** Reads one message. `accepts` where the other side dialled, and so writes the label. */
 export const makeReader = (cluster: Packet.Cluster, accepts: boolean, bounds: Limits = limits): Reader => {
@@ -57,22 +58,22 @@ export const makeReader = (cluster: Packet.Cluster, accepts: boolean, bounds: Li
   let isLabelled = accepts
   const plain = makePlain(bounds)
   const most = bounds.maxBytes + 1024
-  return (chunk) =>
-    attempt(() => {
-      length += chunk.length
-      if (length > most) fail("TooLarge", `A stream has more than ${most} bytes`)
-      buffer = append(buffer, length - chunk.length, chunk)
-      let bytes: Uint8Array = buffer.subarray(0, length)
-      if (isLabelled) {
-        if (bytes[0] === Bodies.Type.Label && (bytes.length < 2 || bytes.length < 2 + bytes[1]!)) return undefined
-        if (bytes.length === 0) return undefined
-        bytes = Packet.unlabelled(cluster, bytes)
-        buffer = Buffer.from(bytes)
-        length = bytes.length
-        isLabelled = false
-      }
-      return bytes.length === 0 ? undefined : readMessage(cluster, plain, bytes, bounds)
-    })
+  function* read(chunk: Uint8Array): Steps.Steps<StreamMessage | undefined> {
+    length += chunk.length
+    if (length > most) fail("TooLarge", `A stream has more than ${most} bytes`)
+    buffer = append(buffer, length - chunk.length, chunk)
+    let bytes: Uint8Array = buffer.subarray(0, length)
+    if (isLabelled) {
+      if (bytes[0] === Bodies.Type.Label && (bytes.length < 2 || bytes.length < 2 + bytes[1]!)) return undefined
+      if (bytes.length === 0) return undefined
+      bytes = Packet.unlabelled(cluster, bytes)
+      buffer = Buffer.from(bytes)
+      length = bytes.length
+      isLabelled = false
+    }
+    return bytes.length === 0 ? undefined : yield* readMessage(cluster, plain, bytes, bounds)
+  }
+  return (chunk) => Steps.attempting(read(chunk))
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -94,16 +95,16 @@ const append = (buffer: Buffer, length: number, chunk: Uint8Array): Buffer<Array
   return room as Buffer<ArrayBuffer>
 }
 
-const readMessage = (
+function* readMessage(
   cluster: Packet.Cluster,
   plain: Plain,
   bytes: Uint8Array,
   bounds: Limits
-): StreamMessage | undefined => {
+): Steps.Steps<StreamMessage | undefined> {
   const { keyring } = cluster
   const isSealed = bytes[0] === Bodies.Type.Encrypt
   if (keyring === undefined) {
-    return isSealed ? fail("WrongKey", "The stream is encrypted, and there is no key") : plain(bytes)
+    return isSealed ? fail("WrongKey", "The stream is encrypted, and there is no key") : yield* plain(bytes)
   }
   if (!isSealed) return fail("NotEncrypted", "No key was used")
   if (bytes.length < frameSize) return undefined
@@ -111,24 +112,24 @@ const readMessage = (
   if (size > bounds.maxBytes) return fail("TooLarge", `An encrypted stream of ${size} bytes`)
   if (bytes.length < frameSize + size) return undefined
   const seen = Buffer.concat([bytes.subarray(0, frameSize), cluster.label])
-  const inner = plain(Keyring.open(keyring, bytes.subarray(frameSize, frameSize + size), seen))
+  const inner = yield* plain(Keyring.open(keyring, bytes.subarray(frameSize, frameSize + size), seen))
   return inner ?? fail("Garbled", "An encrypted stream ends before its message does")
 }
 
 /** Reads the bytes that there are so far, each time more of the same. */
-type Plain = (bytes: Uint8Array) => StreamMessage | undefined
+type Plain = (bytes: Uint8Array) => Steps.Steps<StreamMessage | undefined>
 
 const makePlain = (bounds: Limits): Plain => {
   const pushPull = makePushPull(bounds)
-  const read = (bytes: Uint8Array, isInner: boolean): StreamMessage | undefined => {
+  function* read(bytes: Uint8Array, isInner: boolean): Steps.Steps<StreamMessage | undefined> {
     const reader = Msgpack.makeReader(bytes)
     const type = Msgpack.byte(reader)
     switch (type) {
       case Bodies.Type.PushPull:
-        return pushPull(reader)
+        return yield* pushPull(reader)
       case Bodies.Type.Compress: {
         if (isInner) return fail("Garbled", "A stream is compressed twice")
-        const inner = read(Packet.decompressed(reader, bounds.maxBytes), true)
+        const inner = yield* read(yield* Packet.decompressing(reader, bounds.maxBytes), true)
         return inner ?? fail("Garbled", "A compressed stream ends before its message does")
       }
       case Bodies.Type.Ping:
@@ -146,12 +147,12 @@ const makePlain = (bounds: Limits): Plain => {
         return fail("Garbled", `A stream with the unknown type ${type}`)
     }
   }
-  return (bytes) => unlessIncomplete(() => read(bytes, false))
+  return (bytes) => unlessIncomplete(read(bytes, false))
 }
 
 /** Undefined where more bytes are needed. */
-const unlessIncomplete = <A>(read: () => A): A | undefined => {
-  const result = attempt(read)
+function* unlessIncomplete<A>(read: Steps.Steps<A>): Steps.Steps<A | undefined> {
+  const result = yield* Steps.attempting(read)
   if (!isProblem(result)) return result
   return result.kind === "Incomplete" ? undefined : fail(result.kind, result.message)
 }
@@ -161,7 +162,7 @@ const makePushPull = ({ maxBytes, maxNodes }: Limits) => {
   const nodes: Array<NodeState> = []
   let head: { readonly count: number; readonly size: number; readonly isJoin: boolean } | undefined
   let at = 0
-  return (reader: Msgpack.Reader): StreamMessage => {
+  return function*(reader: Msgpack.Reader): Steps.Steps<StreamMessage> {
     if (head === undefined) {
       const fields = Msgpack.fields(reader)
       head = {
@@ -178,6 +179,7 @@ const makePushPull = ({ maxBytes, maxNodes }: Limits) => {
       // A copy: what was read of a growing buffer would keep every one of its sizes alive.
       nodes.push(detached(Bodies.readNode(reader)))
       at = reader.at
+      if (nodes.length % Steps.members === 0) yield
     }
     return { _tag: "PushPull", isJoin: head.isJoin, nodes, userState: Msgpack.take(reader, head.size) }
   }
