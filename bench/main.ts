@@ -19,7 +19,7 @@ const chosen = contenders.filter(({ name }) => only?.includes(name) ?? true)
 const groups = [Plan.groups.unary, Plan.groups.streams].map((workloads) => ({
   title: "",
   workloads,
-  contenders: chosen.filter(({ kinds }) => workloads.every(({ kind }) => kinds.includes(kind)))
+  contenders: chosen.filter(({ kinds }) => workloads.some(({ kind }) => kinds.includes(kind)))
 }))
 
 const starters = [

@@ -49,6 +49,33 @@ export const workloads = (
   )
 }
 
+/** Of each workload what is ours, beside raw, the fastest peer and gRPC's own library. */
+export const summary = (
+  rows: ReadonlyArray<Row<Result>>,
+  rawOf: (title: string) => string,
+  isOurs: (contender: string) => boolean,
+  isPeer: (contender: string) => boolean
+): string =>
+  markdown(
+    ["workload", "ours", "of raw", "CPU of raw", "p99 of raw", "best peer", "of best peer", "CPU of its", "of grpc-js"],
+    rows.filter(({ contender }) => isOurs(contender)).map((row) => {
+      const group = rows.filter(({ title }) => title === row.title)
+      const raw = group.find(({ contender }) => contender === rawOf(row.title))
+      const best = fastest(group.filter(({ contender }) => isPeer(contender)))
+      return [
+        row.title,
+        row.contender,
+        orFailed(row, ratio(row, raw, speed)),
+        ratio(row, raw, cpu),
+        ratio(row, raw, ({ p99 }) => p99 ?? NaN),
+        best?.contender ?? "–",
+        ratio(row, best, speed),
+        ratio(row, best, cpu),
+        ratio(row, group.find(({ contender }) => contender === "grpc-js"), speed)
+      ]
+    })
+  )
+
 /** Starts: each cell the median of its rounds. The first row is what the sums are compared with. */
 export const starts = (rows: ReadonlyArray<Row<Start>>): string => {
   const head = [
@@ -93,6 +120,9 @@ export const noise = (rows: ReadonlyArray<Row<Result>>): string => {
 
 const mebibyte = 1024 * 1024
 
+const speed = ({ perSecond }: Result) => perSecond
+const cpu = ({ clientCpu, serverCpu }: Result) => clientCpu + serverCpu
+
 const workload = (
   row: Row<Result>,
   group: ReadonlyArray<Row<Result>>,
@@ -100,8 +130,6 @@ const workload = (
   isPeer: ((contender: string) => boolean) | undefined
 ): ReadonlyArray<string> => {
   const raw = group.find(({ contender }) => contender === rawOf(row.title))
-  const speed = ({ perSecond }: Result) => perSecond
-  const cpu = ({ clientCpu, serverCpu }: Result) => clientCpu + serverCpu
   const of = cell(row)
   return [
     row.title,
@@ -135,8 +163,8 @@ const ratio = <A>({ rounds }: Row<A>, of: Row<A> | undefined, take: (result: A) 
   })))
 
 const fastest = (rows: ReadonlyArray<Row<Result>>): Row<Result> | undefined => {
-  const speed = ({ rounds }: Row<Result>) => median(rounds.map((round) => round?.perSecond)) ?? 0
-  return rows.toSorted((a, b) => speed(b) - speed(a))[0]
+  const usual = ({ rounds }: Row<Result>) => median(rounds.map((round) => round && speed(round))) ?? 0
+  return rows.toSorted((a, b) => usual(b) - usual(a))[0]
 }
 
 /** Three digits that count: `1.23M`, `45.6k`, `789`, `0.012`; a dash for what there is not. */

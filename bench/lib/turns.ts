@@ -7,7 +7,7 @@ import type { Row } from "./report.ts"
 import * as Run from "./run.ts"
 import { title, type Workload } from "./workload.ts"
 
-/** Workloads that each of some contenders does, in processes of its own. */
+/** Workloads that each of some contenders does in processes of its own, as far as it can. */
 export interface Group {
   /** Before the titles of its workloads; empty where nothing is to be told apart. */
   readonly title: string
@@ -26,19 +26,26 @@ export const measure = async (
   plan: Plan
 ): Promise<ReadonlyArray<Row<Run.Result>>> => {
   const runs = groups.flatMap((group) =>
-    group.contenders.map((entry) => ({ group, entry, rounds: new Array<ReadonlyArray<Run.Result> | undefined>() }))
+    group.contenders.map((entry) => ({
+      group,
+      entry,
+      workloads: group.workloads.filter(({ kind }) => entry.kinds.includes(kind)),
+      rounds: new Array<ReadonlyArray<Run.Result> | undefined>()
+    }))
   )
-  await inTurns(runs, plan.rounds, plan.limitMillis, async ({ entry, group, rounds }, round) => {
-    const what = `${round}: ${entry.name}: ${group.title}${group.workloads.map(title).join("; ")}`
-    rounds.push(await attempt(what, () => Run.workloads(program(entry), entry, group.workloads, plan)))
+  await inTurns(runs, plan.rounds, plan.limitMillis, async ({ entry, group, rounds, workloads }, round) => {
+    const what = `${round}: ${entry.name}: ${group.title}${workloads.map(title).join("; ")}`
+    rounds.push(await attempt(what, () => Run.workloads(program(entry), entry, workloads, plan)))
   })
   return groups.flatMap((group) =>
-    group.workloads.flatMap((workload, i) =>
-      runs.filter((run) => run.group === group).map(({ entry, rounds }) => ({
-        title: group.title + title(workload),
-        contender: entry.name,
-        rounds: rounds.map((results) => results?.[i])
-      }))
+    group.workloads.flatMap((workload) =>
+      runs.filter((run) => run.group === group && run.workloads.includes(workload)).map(
+        ({ entry, rounds, workloads }) => ({
+          title: group.title + title(workload),
+          contender: entry.name,
+          rounds: rounds.map((results) => results?.[workloads.indexOf(workload)])
+        })
+      )
     )
   )
 }

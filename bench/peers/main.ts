@@ -13,7 +13,7 @@ import { stage } from "../lib/stage.ts"
 import * as Turns from "../lib/turns.ts"
 import { title } from "../lib/workload.ts"
 import { bundle } from "./bundle.ts"
-import { bundled, entries, groups, isPeer, starters } from "./contenders.ts"
+import { bundled, entries, groups, isOurs, isPeer, starters } from "./contenders.ts"
 
 const minute = 60_000
 
@@ -24,7 +24,7 @@ const flags = process.argv.slice(2)
 const plan: Plan.Plan = flags.includes("--smoke")
   ? Plan.smoke
   : flags.includes("--quick")
-  ? { ...Plan.quick, rounds: 2, starts: 3, limitMillis: 6.5 * minute, firstMillis: 1000, warmMillis: 150, repeats: 0 }
+  ? { ...Plan.quick, rounds: 2, starts: 3, limitMillis: 6.5 * minute, firstMillis: 1500, warmMillis: 150, repeats: 0 }
   : Plan.full
 const only = flags.find((flag) => flag.startsWith("--only="))?.slice("--only=".length).split(",")
 const chosen = (list: ReadonlyArray<Entry>) => list.filter(({ name }) => only?.includes(name) ?? true)
@@ -65,5 +65,7 @@ const raw = new Map(
     group.workloads.map((workload) => [group.title + title(workload), group.contenders[0].name])
   )
 )
-console.log(`\n${Report.workloads(measured, (title) => raw.get(title)!, isPeer)}\n\n${Report.noise(measured)}`)
+const rawOf = (title: string) => raw.get(title)!
+console.log(`\n${Report.workloads(measured, rawOf, isPeer)}`)
+console.log(`\n${Report.summary(measured, rawOf, isOurs, isPeer)}\n\n${Report.noise(measured)}`)
 console.log(`\n${Report.starts(started)}`)
