@@ -4,13 +4,10 @@ import type { Message } from "../../Message.ts"
 import type { Reply } from "./link.ts"
 
 /** An entry, by its place in the stream. */
-export interface Entry {
+export interface Held {
   readonly place: string
   readonly message: Message
-}
-
-/** An entry in hand, and how often it was handed out, this time included. */
-export interface Held extends Entry {
+  /** How often it was handed out, this time included. */
   readonly attempt: number
 }
 
@@ -24,8 +21,8 @@ export const writer = (): (message: Message) => ReadonlyArray<string | Buffer> =
   }
 }
 
-/** Reads entries of any publisher: what has no id is known by its place, what has no body has none. */
-export const reader = (): (reply: Reply) => ReadonlyArray<Entry> => {
+/** Reads entries of any publisher, as handed out for the first time: what has no id is known by its place, what has no body has none. */
+export const reader = (): (reply: Reply) => ReadonlyArray<Held> => {
   let text = ""
   let headers: Message["headers"] = {}
   const headersOf = (written: Buffer | undefined): Message["headers"] => {
@@ -33,7 +30,7 @@ export const reader = (): (reply: Reply) => ReadonlyArray<Entry> => {
     if (said !== text) headers = parsed(text = said)
     return headers
   }
-  const read = ([written, fields]: Pair): ReadonlyArray<Entry> => {
+  const read = ([written, fields]: Pair): ReadonlyArray<Held> => {
     // An entry that was trimmed away while it was pending.
     if (fields === null) return []
     const place = String(written)
@@ -44,7 +41,7 @@ export const reader = (): (reply: Reply) => ReadonlyArray<Entry> => {
       headers: headersOf(found["headers"]),
       body: found["body"] ?? new Uint8Array(0)
     }
-    return [{ place, message }]
+    return [{ place, message, attempt: 1 }]
   }
   return (reply) => (reply as ReadonlyArray<Pair> | null ?? []).flatMap(read)
 }

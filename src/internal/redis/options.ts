@@ -20,10 +20,10 @@ export const over = <O extends Options>(options: O | undefined): Config.Config<O
     url: Config.withDefault(Config.NonEmptyString("REDIS_URL"), undefined),
     user: Config.withDefault(Config.NonEmptyString("REDIS_USER"), undefined),
     password: Config.withDefault(Config.Redacted("REDIS_PASSWORD"), undefined)
-  }).pipe(Config.map((told) => ({
-    ...options as O,
-    ...Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
-  })))
+  }).pipe(Config.map((told) => {
+    const known = Object.entries(told).filter(([, value]) => value !== undefined)
+    return Object.assign({}, options, Object.fromEntries(known)) as O & Options
+  }))
 
 /** The address without the secrets that it may hold. */
 export const shown = ({ url = local }: Options): string => url.replace(/\/\/[^/]*@/, "//")

@@ -122,7 +122,7 @@ const reading = Effect.fnUntraced(function*(
     })
     const entries = read(Group.entriesOf(reply))
     last = entries.at(-1)?.place ?? last
-    holding.enter(entries.map((entry) => ({ ...entry, attempt: 1 })))
+    holding.enter(entries)
   })
   const recover = (cause: unknown) => {
     own = undefined
