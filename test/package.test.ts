@@ -103,7 +103,9 @@ describe("the tarball", () => {
     assert.deepStrictEqual(missing["effect-micro/Layers"], null)
     assert.deepStrictEqual(missing["effect-micro/Layers/HttpTransport"], null)
     const wanted = Object.values(missing).filter((cause) => cause !== null)
+    // One that comes with another peer, as `redis` with `@effect/platform-node`, is there already.
     const optional = Object.keys(manifestOf(installed).peerDependenciesMeta ?? {})
+      .filter((name) => !fs.existsSync(path.join(project, "node_modules", name)))
     const named = wanted.map((cause) => /^Cannot find package '([^']+)'/.exec(cause)?.[1] ?? cause)
     assert.deepStrictEqual([...new Set(named)].toSorted(), optional.toSorted())
     const { devDependencies } = manifestOf(process.cwd())
