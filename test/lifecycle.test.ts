@@ -68,7 +68,7 @@ describe("when all is closed, nothing is left", () => {
       }
       // The kernel and the event loop take a moment to let go of a socket that was closed.
       yield* settled(() => fibers === 0 && resources().length <= before.length)
-      assert.isAbove(ever, 1000)
+      assert.isAbove(ever, 500)
       assert.strictEqual(fibers, 0)
       assert.deepStrictEqual(resources(), before)
     }))

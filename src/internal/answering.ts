@@ -7,11 +7,12 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../Transport.ts"
 import { expired } from "./deadline.ts"
+import * as Eager from "./eager.ts"
 import type { Wheel } from "./wheel.ts"
 
 /**
@@ -30,12 +31,11 @@ export const make = (context: Context.Context<never>, wheel: Wheel): Answer => {
   const fork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(context))
   return (exchange, call, message, reply) => {
     if (call.timeout !== undefined && call.timeout <= 0) return void reply(expired(call))
-    const fiber = fork(Effect.suspend(() => exchange.unary(call, message)))
+    const begun = Eager.unary(exchange, call, message)
+    if (Exit.isExit(begun)) return void reply(outcome(begun as Exit.Exit<Reply>))
+    const fiber = fork(begun)
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) {
-      reply(outcome(exit))
-      return undefined
-    }
+    if (exit !== undefined) return void reply(outcome(exit))
     if (call.timeout === undefined) {
       fiber.addObserver((exit) => reply(outcome(exit)))
       return fiber

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { type Codec, UnknownContentType } from "../../Codec.ts"
 import type * as Contract from "../../Contract.ts"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
+import * as Eager from "../eager.ts"
 import { now } from "../wheel.ts"
 import * as Accept from "./accept.ts"
 import * as Admission from "./admission.ts"
@@ -60,18 +61,18 @@ export const make = <M extends Contract.Methods, R>(
       const serving = serve(call)
       return serving._tag === "Failure" ? Stream.succeed(serving) : admittedStream(serving, messages)
     })
-  const unary: Exchange["unary"] = (call, message) =>
-    Effect.suspend(() => {
-      const serving = serve(call)
-      if (serving._tag === "Failure") return Effect.succeed(serving)
-      const { streamsIn, streamsOut } = serving.route.method
-      return streamsIn || streamsOut ? head(stream(call, message), call) : admitted(serving, message)
-    })
+  const begin: Eager.Begin = (call, message) => {
+    const serving = serve(call)
+    if (serving._tag === "Failure") return Effect.succeed(serving)
+    const { streamsIn, streamsOut } = serving.route.method
+    return streamsIn || streamsOut ? head(stream(call, message), call) : admitted(serving, message)
+  }
+  const unary: Exchange["unary"] = (call, message) => Effect.suspend(() => begin(call, message))
   const drain = Effect.suspend(() => {
     if (admission !== undefined) Admission.dismiss(admission, leaving)
     return running.drain
   })
-  return { exchange: { unary, stream }, drain, forget: tallies.remove, methods }
+  return { exchange: Eager.make({ unary, stream }, begin), drain, forget: tallies.remove, methods }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
