@@ -109,7 +109,6 @@ describe("DnsRegistry", () => {
         })
         const next = yield* follow(registry)
         assert.strictEqual(yield* next, "10.0.0.7")
-        const before = yield* server.asked("orders.test", "A")
         yield* server.fail(true)
         const failed = yield* Effect.flip(Stream.runHead(registry.watch("users")))
         assert.strictEqual(
