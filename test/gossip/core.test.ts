@@ -104,8 +104,7 @@ describe("a cluster", () => {
     world.partition = undefined
     world.spawn(world.inhabitants[0])
     const [, odd] = world.inhabitants
-    odd!.swim.merge(world.inhabitants[0]!.swim.state(false, new Uint8Array(0)))
-    world.inhabitants[0]!.swim.merge(odd!.swim.state(false, new Uint8Array(0)))
+    world.exchange(odd!, world.inhabitants[0]!)
     world.run(45_000, () => isWhole(world))
     assert.isTrue(isWhole(world))
   })

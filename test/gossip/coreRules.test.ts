@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Settings from "../../src/internal/gossip/core/settings.ts"
+import * as Steps from "../../src/internal/gossip/wire/steps.ts"
 import * as Lone from "./lone.ts"
 import { acks, alive, dead, stateOf, suspect, tags, told, withOthers } from "./lone.ts"
 
@@ -171,7 +172,7 @@ describe("what another member knows", () => {
     return { ...rest, state }
   }
   const merge = (lone: Lone.Lone, ...nodes: ReadonlyArray<ReturnType<typeof node>>) =>
-    lone.swim.merge({ _tag: "PushPull", isJoin: false, nodes, userState: new Uint8Array(0) })
+    Steps.run(lone.swim.merge({ _tag: "PushPull", isJoin: false, nodes, userState: new Uint8Array(0) }))
 
   it("makes suspects of its suspects and its dead, and lets go who left", () => {
     const lone = withOthers(4)

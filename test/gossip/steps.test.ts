@@ -47,7 +47,7 @@ describe("what ten thousand members know", () => {
 
   it("is taken in by a few hundred members at a time, and packets in between", () => {
     const { heard, swim } = Lone.make()
-    const steps = swim.merging(known)
+    const steps = swim.merge(known)
     let before = swim.members().length
     for (let step = steps.next(); step.done !== true; step = steps.next()) {
       assert.isAtMost(swim.members().length - before, Steps.members)

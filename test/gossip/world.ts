@@ -10,6 +10,7 @@ import type { Settings } from "../../src/internal/gossip/core/settings.ts"
 import * as Swim from "../../src/internal/gossip/core/swim.ts"
 import * as Packet from "../../src/internal/gossip/wire/packet.ts"
 import { isProblem } from "../../src/internal/gossip/wire/problem.ts"
+import * as Steps from "../../src/internal/gossip/wire/steps.ts"
 import * as Agenda from "./agenda.ts"
 import * as Table from "./table.ts"
 
@@ -88,8 +89,8 @@ export const make = (rules: Rules, count = 0): World => {
         through(other, () => {
           if (!reach(one, other)) return
           const theirs = other.swim.state(isJoin, none)
-          other.swim.merge(one.swim.state(isJoin, none))
-          later(() => through(one, () => one.swim.merge(theirs)))
+          Steps.run(other.swim.merge(one.swim.state(isJoin, none)))
+          later(() => through(one, () => void Steps.run(one.swim.merge(theirs))))
         })
       ))
   }

@@ -16,7 +16,7 @@ export const state = ({ members }: Cluster, isJoin: boolean, userState: Uint8Arr
 })
 
 /** Takes in what another member knows, or says why it belongs to another cluster. Then nothing is taken in. */
-export function* merging(cluster: Cluster, { nodes }: PushPull): Steps.Steps<string | undefined> {
+export function* merge(cluster: Cluster, { nodes }: PushPull): Steps.Steps<string | undefined> {
   const problem = incompatibility([...cluster.members.list(), ...nodes])
   if (problem !== undefined) return problem
   for (const [index, node] of nodes.entries()) {

@@ -5,7 +5,7 @@
  * it does through its `Port`, and everything happens within a call: with the same calls and the same luck, the same member.
  */
 import type { Endpoint, Message, PushPull } from "../wire/messages.ts"
-import * as Steps from "../wire/steps.ts"
+import type * as Steps from "../wire/steps.ts"
 import type { Cluster, Port, Self } from "./cluster.ts"
 import * as Exchanges from "./exchanges.ts"
 import * as Members from "./members.ts"
@@ -29,10 +29,8 @@ export interface Swim {
   readonly streamAnswered: (sequence: number) => void
   /** All that is known here, for somebody who tells the same. */
   readonly state: (isJoin: boolean, userState: Uint8Array) => PushPull
-  /** Takes in what somebody else knows; a text where that is another cluster. */
-  readonly merge: (theirs: PushPull) => string | undefined
-  /** The same in steps; packets may come in between them. */
-  readonly merging: (theirs: PushPull) => Steps.Steps<string | undefined>
+  /** Takes in what somebody else knows; a text where that is another cluster. Packets may come in between the steps. */
+  readonly merge: (theirs: PushPull) => Steps.Steps<string | undefined>
   /** Tells all others something of the application. Whoever hears it passes it on by carrying it, too. */
   readonly carry: (payload: Uint8Array) => void
   /** Tells all others other facts about oneself. */
@@ -115,8 +113,7 @@ export const make = (
     },
     streamAnswered: questions.reached,
     state: (isJoin, userState) => Exchanges.state(cluster, isJoin, userState),
-    merge: (theirs) => Steps.run(Exchanges.merging(cluster, theirs)),
-    merging: (theirs) => Exchanges.merging(cluster, theirs),
+    merge: (theirs) => Exchanges.merge(cluster, theirs),
     carry: (payload) => cluster.queue.carry(Packets.carried(payload)),
     update: (meta) => {
       own.meta = meta

@@ -21,7 +21,7 @@ export interface Dialogue {
 }
 
 export interface Listener {
-  readonly heard: (message: StreamMessage) => StreamMessage | undefined
+  readonly heard: (message: StreamMessage) => Effect.Effect<StreamMessage | undefined>
   /** What was said is no message of this cluster. */
   readonly unreadable: (problem: Problem, from: Endpoint) => void
 }
@@ -51,11 +51,14 @@ export const make = (cluster: Packet.Cluster, timeout: number): Dialogue => {
     serve: (socket, listener) =>
       Streams.take(socket, Stream.makeReader(cluster, true)).pipe(
         Effect.flatMap((message) => {
-          const answer = isProblem(message) ? refusal(socket, message, listener) : message && listener.heard(message)
-          return answer === undefined
+          if (message === undefined) return Effect.undefined
+          return isProblem(message) ? Effect.succeed(refusal(socket, message, listener)) : listener.heard(message)
+        }),
+        Effect.flatMap((answer) =>
+          answer === undefined
             ? Effect.void
             : Effect.flatMap(written(answer, false), (bytes) => Streams.answer(socket, bytes))
-        }),
+        ),
         Effect.timeoutOption(timeout),
         Effect.ensuring(Effect.sync(() => socket.destroy()))
       )

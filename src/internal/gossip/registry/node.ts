@@ -19,6 +19,7 @@ import * as Dialogue from "./dialogue.ts"
 import * as Endpoints from "./endpoints.ts"
 import * as Port from "./port.ts"
 import * as Streams from "./streams.ts"
+import * as Turns from "./turns.ts"
 
 /** What a cluster carries for whoever lives above it. */
 export interface Application {
@@ -155,11 +156,13 @@ const exchange = Effect.fnUntraced(function*(
   isJoin: boolean
 ): Effect.fn.Return<PushPull, Streams.StreamFailed> {
   const answer = yield* dialogue.ask(other, swim.state(isJoin, application.question()))
-  const isState = answer._tag === "PushPull"
-  const problem = isState ? swim.merge(answer) : answer._tag === "Refusal" ? answer.message : "it said something else"
-  if (!isState || problem !== undefined) {
-    return yield* new Streams.StreamFailed({ to: Endpoints.format(other), cause: new Error(problem) })
+  const failed = (problem: string) =>
+    new Streams.StreamFailed({ to: Endpoints.format(other), cause: new Error(problem) })
+  if (answer._tag !== "PushPull") {
+    return yield* failed(answer._tag === "Refusal" ? answer.message : "it said something else")
   }
+  const problem = yield* Turns.spread(swim.merge(answer))
+  if (problem !== undefined) return yield* failed(problem)
   application.answered(answer.userState, other)
   return answer
 })
@@ -180,11 +183,11 @@ const ping = Effect.fnUntraced(function*(
   if (answer._tag === "Ack" && answer.sequence === sequence) swim.streamAnswered(sequence)
 })
 
-const answer = (
+const answer = Effect.fnUntraced(function*(
   { complaints, swim }: Node,
   application: Application,
   message: StreamMessage
-): StreamMessage | undefined => {
+): Effect.fn.Return<StreamMessage | undefined> {
   switch (message._tag) {
     case "Ping":
       return message.node === swim.self.node ? { _tag: "Ack", sequence: message.sequence } : undefined
@@ -193,7 +196,7 @@ const answer = (
     case "PushPull": {
       // Told before theirs is taken in: they learn what they lack, and nothing that they have said themselves.
       const state = swim.state(message.isJoin, application.answer(message.userState))
-      const problem = swim.merge(message)
+      const problem = yield* Turns.spread(swim.merge(message))
       if (problem !== undefined) {
         complaints.once(problem, `A member of another gossip cluster is not let in: ${problem}`)
       }
@@ -202,7 +205,7 @@ const answer = (
     default:
       return undefined
   }
-}
+})
 
 /** Goes, and stays until others have had the chance to hear of it. */
 const leave = Effect.fnUntraced(function*({ settings, swim }: Node, application: Application) {
