@@ -45,8 +45,8 @@ export const subscribe = (count: (events: number) => void): Promise<string> =>
   })
 
 /** Publishings under way at a time, and the events of each. */
-const publishers = 8
-const batch = 512
+const publishers = 16
+const batch = 1024
 
 export const publish = async (facts: ReadonlyArray<string>): Promise<void> => {
   const instances = facts.map((fact) => new Instance(JSON.parse(fact)))
