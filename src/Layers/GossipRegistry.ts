@@ -29,7 +29,7 @@ export const make = (options?: Options): Effect.Effect<Registry["Service"], Regi
  * at once; one that crashed is found out by the others within seconds, sooner where it is doubted, and with it goes all
  * that it ran.
  *
- * Programs of Go that use memberlist may be members of the same cluster.
+ * Programs of Go that use memberlist may be members of the same cluster; with `serf`, agents of Serf.
  *
  * **Gotchas**
  *
@@ -50,7 +50,8 @@ export const layer = (options?: Options): Layer.Layer<Registry, RegistryError> =
 
 /**
  * A registry that is a member of a gossip cluster as configured: `GOSSIP_JOIN` and `GOSSIP_KEYS` (several with commas
- * between them), `GOSSIP_PORT`, `GOSSIP_HOST`, `GOSSIP_ADVERTISE`, `GOSSIP_PRESET`, `GOSSIP_LABEL`, `GOSSIP_NODE`.
+ * between them), `GOSSIP_PORT`, `GOSSIP_HOST`, `GOSSIP_ADVERTISE`, `GOSSIP_PRESET`, `GOSSIP_LABEL`, `GOSSIP_NODE`,
+ * `GOSSIP_SERF`.
  */
 export const layerConfig = (options?: Options): Layer.Layer<Registry, RegistryError | Config.ConfigError> =>
   Layer.effect(Registry, Effect.flatMap(Gossip.over(options), make))

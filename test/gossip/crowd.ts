@@ -9,11 +9,11 @@ import { clock, type Start, type Told } from "./crowds.ts"
 import { addressOf, alive, member } from "./members.ts"
 
 const tell = (told: Told) => void process.send?.(told)
-const { count, join, preset } = JSON.parse(process.argv[2] ?? "") as Start
+const { count, ...options } = JSON.parse(process.argv[2] ?? "") as Start
 const program = Effect.gen(function*() {
   const fleets = yield* Effect.forEach(
     Array.from({ length: count }),
-    () => member({ preset, join }),
+    () => member(options),
     { concurrency: count }
   )
   tell({ _tag: "Started", addresses: fleets.map(addressOf) })

@@ -9,6 +9,9 @@ export interface Start {
   readonly count: number
   readonly join: ReadonlyArray<string>
   readonly preset: "lan" | "local"
+  readonly serf?: boolean
+  readonly node?: string
+  readonly port?: number
 }
 
 export type Told =

@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
-import type { Change } from "../core/cluster.ts"
 import type { Member } from "../core/members.ts"
 import type { Range } from "../wire/messages.ts"
 import type { Node } from "./node.ts"
+import type { Ring } from "./ring.ts"
 
 /** How a cluster wants things to be said. */
 export interface Dialect {
@@ -14,10 +14,12 @@ export interface Dialect {
   readonly delegate: Range
   /** What a member says of itself. */
   readonly meta: Uint8Array
-  readonly make: (node: Node) => Speaker
+  readonly make: (node: Node, ring: Ring | undefined) => Speaker
 }
 
 export interface Speaker {
+  /** Whether it passes on what it hears by itself. */
+  readonly repeats: boolean
   /** Whether a member runs this package. */
   readonly isOurs: (member: Member) => boolean
   /** News as it is carried. */
@@ -27,7 +29,8 @@ export interface Speaker {
   /** The same for what is told over a connection when two members compare all they know. */
   readonly wrapState: (state: Uint8Array) => Uint8Array
   readonly unwrapState: (payload: Uint8Array) => Uint8Array
-  readonly changed: (change: Change) => void
+  /** The member has found its cluster. */
+  readonly joined: () => void
   /** Says what has to be said before the member takes its leave. */
   readonly leaving: Effect.Effect<void>
 }
@@ -37,12 +40,13 @@ export const plain: Dialect = {
   delegate: { min: 0, max: 0, current: 0 },
   meta: Buffer.from("effect-micro/1"),
   make: () => ({
+    repeats: false,
     isOurs: ({ meta }) => Buffer.compare(meta, plain.meta) === 0,
     wrap: (news) => news,
     unwrap: (payload) => payload,
     wrapState: (state) => state,
     unwrapState: (payload) => payload,
-    changed: () => undefined,
+    joined: () => undefined,
     leaving: Effect.void
   })
 }

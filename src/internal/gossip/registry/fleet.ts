@@ -22,15 +22,19 @@ export interface Fleet {
 /** A member that joins its cluster in the background, and leaves it when the scope closes. */
 export const make = (options: Options.Options): Effect.Effect<Fleet, RegistryError, Scope.Scope> =>
   Effect.gen(function*() {
-    const dialect = Dialect.plain
-    const node = yield* listen(options, dialect)
+    const dialect = yield* dialectOf(options)
+    const cluster = yield* Options.clusterOf(options)
+    const node = yield* listen(options, cluster, dialect)
     const listing = yield* Listing.make(node.run)
-    const speaker = dialect.make(node)
+    const speaker = dialect.make(node, cluster.keyring)
     const services = Services.make(node, speaker, listing)
     const joining = Joining.make(node, {
       join: [options.join ?? []].flat(),
       port: Options.defaultPort,
-      settled: Effect.andThen(Effect.suspend(() => inform(node, services)), listing.publish)
+      settled: Effect.suspend(() => {
+        speaker.joined()
+        return Effect.andThen(inform(node, services), listing.publish)
+      })
     })
     const { application } = services
     yield* node.serve({
@@ -57,12 +61,22 @@ export const make = (options: Options.Options): Effect.Effect<Fleet, RegistryErr
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const listen = Effect.fnUntraced(function*(options: Options.Options, { delegate, meta }: Dialect.Dialect) {
+/** Most clusters are none of Serf, and do not load what only those need. */
+const dialectOf = ({ serf = false }: Options.Options): Effect.Effect<Dialect.Dialect> =>
+  serf
+    ? Effect.map(Effect.promise(() => import("../serf/dialect.ts")), ({ serf }) => serf)
+    : Effect.succeed(Dialect.plain)
+
+const listen = Effect.fnUntraced(function*(
+  options: Options.Options,
+  cluster: Options.Cluster,
+  { delegate, meta }: Dialect.Dialect
+) {
   const { host = "0.0.0.0", port = Options.defaultPort } = options
   const opened = Node.make({
     node: yield* Options.nameOf(options),
     advertise: yield* Options.advertised(options),
-    cluster: yield* Options.clusterOf(options),
+    cluster,
     settings: Options.settingsOf(options),
     host,
     port,

@@ -5,7 +5,6 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { Buffer } from "node:buffer"
-import { randomBytes } from "node:crypto"
 import * as Os from "node:os"
 import { RegistryError, RegistryUnavailable } from "../../../Registry.ts"
 import * as Hosts from "../../hosts.ts"
@@ -14,6 +13,7 @@ import * as Settings from "../core/settings.ts"
 import * as Keyring from "../wire/keyring.ts"
 import type * as Packet from "../wire/packet.ts"
 import * as Endpoints from "./endpoints.ts"
+import * as Ring from "./ring.ts"
 
 /** The port of members that do not name one, which is that of memberlist and Serf. */
 export const defaultPort = 7946
@@ -36,11 +36,13 @@ export interface Options {
   readonly label?: string | undefined
   /** Name of this member, which nobody else has. Default the name of the host, and a part by chance. */
   readonly node?: string | undefined
+  /** Whether this is a cluster of Serf. Default no. */
+  readonly serf?: boolean | undefined
 }
 
 /**
  * Options as configured, over those that are given: `GOSSIP_JOIN` and `GOSSIP_KEYS` (several with commas between them),
- * `GOSSIP_PORT`, `GOSSIP_HOST`, `GOSSIP_ADVERTISE`, `GOSSIP_PRESET`, `GOSSIP_LABEL` and `GOSSIP_NODE`.
+ * `GOSSIP_PORT`, `GOSSIP_HOST`, `GOSSIP_ADVERTISE`, `GOSSIP_PRESET`, `GOSSIP_LABEL`, `GOSSIP_NODE` and `GOSSIP_SERF`.
  */
 export const over = (options: Options = {}): Config.Config<Options> =>
   Config.all({
@@ -54,11 +56,17 @@ export const over = (options: Options = {}): Config.Config<Options> =>
       options.keys
     ),
     label: Config.withDefault(Config.String("GOSSIP_LABEL"), options.label),
-    node: Config.withDefault(Config.String("GOSSIP_NODE"), options.node)
+    node: Config.withDefault(Config.String("GOSSIP_NODE"), options.node),
+    serf: Config.withDefault(Config.Boolean("GOSSIP_SERF"), options.serf)
   })
 
+/** A cluster whose keys may change. */
+export interface Cluster extends Packet.Cluster {
+  readonly keyring: Ring.Ring | undefined
+}
+
 /** What the members of a cluster have in common. Fails where a key or a label is none. */
-export const clusterOf = ({ keys = [], label = "" }: Options): Effect.Effect<Packet.Cluster, RegistryError> =>
+export const clusterOf = ({ keys = [], label = "" }: Options): Effect.Effect<Cluster, RegistryError> =>
   Effect.suspend(() => {
     const ring = keys.map((key) => Buffer.from(Redacted.value(key), "base64"))
     const wrong = ring.findIndex((key) => !Keyring.isKey(key))
@@ -68,8 +76,11 @@ export const clusterOf = ({ keys = [], label = "" }: Options): Effect.Effect<Pac
     }
     const labelled = Buffer.from(label)
     if (labelled.length > 255) return unavailable(`the label has ${labelled.length} bytes, and 255 are the most`)
-    const keyring = ring.length === 0 ? undefined : { keys: ring, nonce: () => randomBytes(12) }
-    return Effect.succeed({ label: labelled, keyring, compresses: true })
+    return Effect.succeed({
+      label: labelled,
+      keyring: ring.length === 0 ? undefined : Ring.make(ring),
+      compresses: true
+    })
   })
 
 /** The address that others are told. */

@@ -110,7 +110,6 @@ const application = (context: Context): Application => {
           context.listing.set(service, name, shown ? instances : [])
         }
       }
-      speaker.changed(change)
     },
     question: () => wrapState({ _tag: "Question", sums: sums(context), records: [] }),
     answer: (question) => {
@@ -165,7 +164,7 @@ const some = (records: ReadonlyArray<Records.Record>): ReadonlyArray<Records.Rec
 const takeAll = (context: Context, records: ReadonlyArray<Records.Record>, passesOn: boolean): void => {
   for (const record of records) {
     if (record.node === context.node.swim.self.node) defend(context, record)
-    else if (take(context, record) && passesOn) pass(context, record)
+    else if (take(context, record) && passesOn) pass(context, record, false)
   }
 }
 
@@ -203,15 +202,15 @@ const publish = (context: Context, service: string): string | undefined => {
   const size = record.bytes.length
   if (size > Records.maxRecord) return `the instances of one process take ${size} bytes of ${Records.maxRecord}`
   if (!take(context, record)) return `a process announces at most ${Records.bounds.ofNode} services`
-  pass(context, record)
+  pass(context, record, true)
   return undefined
 }
 
 /** Passes a record on: by gossip where a packet holds it, and else over connections. */
-const pass = (context: Context, record: Records.Record): void => {
+const pass = (context: Context, record: Records.Record, isOwn: boolean): void => {
   const { node, speaker } = context
   const news = speaker.wrap(News.write({ _tag: "News", records: [record] }))
-  if (news.length <= node.room) return node.swim.carry(news)
+  if (news.length <= node.room) return isOwn || !speaker.repeats ? node.swim.carry(news) : undefined
   const left = others(context)
   for (let count = 0; count < fanOut && left.length > 0; count++) {
     const [other] = left.splice(Math.floor(node.random() * left.length), 1)

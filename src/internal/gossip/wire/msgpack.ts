@@ -109,6 +109,9 @@ export const fields = (reader: Reader): Fields => {
   return value instanceof Map ? value : fail("Garbled", "A message is no map")
 }
 
+/** The next value, whatever it is. */
+export const value = (reader: Reader): Value => read(reader, 0)
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 const maxDepth = 8
