@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import { now } from "../../wheel.ts"
 import type { Change, Port as Way } from "../core/cluster.ts"
 import { isGone } from "../core/members.ts"
+import { carried } from "../core/packets.ts"
 import * as Settings from "../core/settings.ts"
 import * as Swim from "../core/swim.ts"
 import type { Endpoint, PushPull, Range, StreamMessage } from "../wire/messages.ts"
@@ -65,6 +66,8 @@ export interface Node {
   readonly exchange: (other: Endpoint, isJoin: boolean) => Effect.Effect<PushPull, Streams.StreamFailed>
   /** Tells one member something of the application, however long it is. */
   readonly tell: (to: Endpoint, payload: Uint8Array) => Effect.Effect<void, Streams.StreamFailed>
+  /** Tells one member something of the application in a packet, which may be lost. */
+  readonly send: (to: Endpoint, payload: Uint8Array) => void
   /** Is a member for an application until the scope closes, and then takes its leave. */
   readonly serve: (application: Application) => Effect.Effect<void, never, Scope.Scope>
 }
@@ -103,6 +106,7 @@ export const make = (options: Options): Effect.Effect<Node, Port.CannotBind, Sco
       random: way.random,
       exchange: (other, isJoin) => exchange(node, application, dialogue, other, isJoin),
       tell: (to, payload) => dialogue.tell(to, { _tag: "User", payload }),
+      send: (to, payload) => way.send(to, [carried(payload)], false),
       serve: Effect.fnUntraced(function*(served) {
         application = served
         yield* Effect.forkScoped(ticking(node.swim))
