@@ -16,13 +16,24 @@ export interface Read {
 
 const idHeader = "Nats-Msg-Id"
 
-/** The headers of a message that was handed over so many times. */
-export const write = ({ headers, id }: Message, handed: number): MsgHdrs => {
-  const written = make()
-  for (const name in headers) written.append(name, headers[name]!)
-  written.append(idHeader, id)
-  if (handed > 0) written.append(Header.attempt, String(handed))
-  return written
+/**
+ * Writes the headers of messages that were handed over so many times. What it gives is good until it is asked again:
+ * the messages of one publishing share their headers, and to check them for each would cost more than the message.
+ */
+export const writer = (): (message: Message, handed?: number) => MsgHdrs => {
+  let last: Message["headers"] | undefined
+  let written = make()
+  return ({ headers, id }, handed = 0) => {
+    if (headers !== last) {
+      written = make()
+      for (const name in headers) written.append(name, headers[name]!)
+      last = headers
+    }
+    written.set(idHeader, id)
+    if (handed > 0) written.set(Header.attempt, String(handed))
+    else written.delete(Header.attempt)
+    return written
+  }
 }
 
 /** What is wrong with headers that NATS cannot carry. */
@@ -53,9 +64,12 @@ export const read = (written: MsgHdrs | undefined): Read => {
   let handed = 0
   for (const [name, values] of written ?? []) {
     const value = values.length === 1 ? values[0]! : values.join(", ")
+    if (name === idHeader) {
+      id = value
+      continue
+    }
     const lower = name.toLowerCase()
-    if (name === idHeader) id = value
-    else if (lower === Header.attempt) handed = Number.parseInt(value, 10) || 0
+    if (lower === Header.attempt) handed = Number.parseInt(value, 10) || 0
     else if (!lower.startsWith("nats-")) headers[lower] = value
   }
   return { id, headers, handed }

@@ -16,10 +16,10 @@ export interface Entry {
 type Taken = readonly [Entry, ...Array<Entry>]
 
 export interface Inbox {
-  /** Puts an event in; false where it is full. */
-  readonly offer: (entry: Entry) => boolean
-  /** Puts an event back that was taken, beyond the bound: it held a place before. */
-  readonly giveBack: (entry: Entry) => void
+  /** Whether what comes now is to be dropped. Asked before it is read, which costs more than all the rest. */
+  readonly isFull: () => boolean
+  /** Puts an event in, or back: what was taken held a place before. */
+  readonly enter: (entry: Entry) => void
   /**
    * Waits for an event, and takes all that wait, up to so many. `hold` is told of them in the same step, so that none is
    * lost with a fiber that is interrupted before it has them.
@@ -49,12 +49,8 @@ export const make = (capacity: number, maxBytes: number): Inbox => {
     return taken as unknown as Taken
   }
   return {
-    offer: (entry) => {
-      if (waiting.length >= capacity || bytes >= maxBytes) return false
-      enter(entry)
-      return true
-    },
-    giveBack: enter,
+    isFull: () => waiting.length >= capacity || bytes >= maxBytes,
+    enter,
     take: (most, hold) =>
       Effect.callback((resume) => {
         let isGone = false

@@ -22,10 +22,11 @@ export const publish = Effect.fnUntraced(function*(
   const connection = yield* Effect.mapError(link.up, unavailable(topic))
   const { max_payload: largest, server_name: server } = connection.info!
   yield* checkSizes(topic, messages, largest)
+  const write = Headers.writer()
   for (let at = 0; at < messages.length;) {
     for (let bytes = 0, end = at + runEvents; at < messages.length && at < end && bytes < runBytes; at++) {
       const message = messages[at]!
-      connection.publish(topic, message.body, { headers: Headers.write(message, 0) })
+      connection.publish(topic, message.body, { headers: write(message) })
       bytes += message.body.length
     }
     yield* Effect.mapError(link.flush, unavailable(topic))

@@ -40,9 +40,9 @@ export const subscribe = Effect.fnUntraced(function*(
   let refusal: Error | undefined
   const hear = (skip: number) => (error: Error | null, message: Msg) => {
     if (error !== null) return void (refusal = error)
+    if (inbox.isFull()) return dropped()
     const entry = entryOf(message, skip, () => `${name}-${++count}`)
-    if (wildcards === true && isPrivate(entry.topic)) return
-    if (!inbox.offer(entry)) dropped()
+    if (wildcards !== true || !isPrivate(entry.topic)) inbox.enter(entry)
   }
   const listen = (subject: string, skip: number) =>
     connection.subscribe(subject, { ...(group === undefined ? {} : { queue: group }), callback: hear(skip) })
@@ -64,7 +64,7 @@ export const subscribe = Effect.fnUntraced(function*(
 
   const again = (entry: Inbox.Entry) => () => {
     const next = { ...entry, handed: entry.handed + 1 }
-    if (isLive) inbox.giveBack(next)
+    if (isLive) inbox.enter(next)
     else handOn(connection, back, next)
   }
   const deliver = (entry: Inbox.Entry): Delivery => ({
@@ -128,7 +128,7 @@ const handOn = (
   { handed, message, topic }: Inbox.Entry
 ): void => {
   if (back === undefined || connection.isClosed()) return
-  connection.publish(`${back}.${topic}`, message.body, { headers: Headers.write(message, handed) })
+  connection.publish(`${back}.${topic}`, message.body, { headers: Headers.writer()(message, handed) })
 }
 
 type Ending = { readonly drain: () => Promise<void> }

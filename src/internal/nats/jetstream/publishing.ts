@@ -44,8 +44,9 @@ export const make = Effect.fnUntraced(function*(
 
   const send = (connection: NatsConnection, topic: string, { begin, waiting }: Run) => {
     begin()
+    const write = Headers.writer()
     for (const [token, message] of waiting) {
-      const headers = Headers.write(message, 0)
+      const headers = write(message)
       connection.publish(`${stream.name}.${topic}`, message.body, { headers, reply: `${inbox}.${token}` })
     }
   }
