@@ -5,6 +5,7 @@
  * also the options of each: `effect-micro/Layers/HttpTransport` has `layer(options)`.
  */
 export { BytesCodecLive } from "./BytesCodec.ts"
+export { CachedRegistryLive } from "./CachedRegistry.ts"
 export { ConsulRegistryLive } from "./ConsulRegistry.ts"
 export { EjectingSelectorLive } from "./EjectingSelector.ts"
 export { EtcdRegistryLive } from "./EtcdRegistry.ts"
@@ -13,6 +14,7 @@ export { HashSelectorLive } from "./HashSelector.ts"
 export { HttpBrokerLive } from "./HttpBroker.ts"
 export { HttpTransportLive } from "./HttpTransport.ts"
 export { JsonCodecLive } from "./JsonCodec.ts"
+export { KubernetesRegistryLive } from "./KubernetesRegistry.ts"
 export { LeastLoadedSelectorLive } from "./LeastLoadedSelector.ts"
 export { LocalRpcLive } from "./LocalRpc.ts"
 export { MdnsRegistryLive } from "./MdnsRegistry.ts"

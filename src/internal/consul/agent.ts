@@ -4,28 +4,23 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Fs from "node:fs/promises"
 import type { Instance, RegistryError } from "../../Registry.ts"
 import * as Api from "../registry/api.ts"
 import type * as Roster from "../registry/roster.ts"
+import * as Secret from "../registry/secret.ts"
 import * as Standing from "../registry/standing.ts"
 import * as Entry from "./entry.ts"
 import type { Options } from "./options.ts"
 import * as Query from "./query.ts"
 
 /** What every request says of who asks. */
-export const headers = (token: Options["token"]): Effect.Effect<Readonly<Record<string, string>>, RegistryError> => {
-  if (token === undefined) return Effect.succeed({})
-  if (Redacted.isRedacted(token)) return Effect.succeed({ "x-consul-token": Redacted.value(token) })
-  return Effect.tryPromise({
-    try: () => Fs.readFile(token.file, "utf8"),
-    catch: (cause) => Api.unavailable("Consul", `the file of its token, ${token.file}, cannot be read`, cause)
-  }).pipe(Effect.map((text) => ({ "x-consul-token": text.trim() })))
-}
+export const headers = (token: Options["token"]): Effect.Effect<Readonly<Record<string, string>>, RegistryError> =>
+  token === undefined
+    ? Effect.succeed({})
+    : Effect.map(Secret.read("Consul", token), (text) => ({ "x-consul-token": text }))
 
 /** Who is well of a service, now and whenever that may have changed. */
 export const instances = (

@@ -1,7 +1,7 @@
 /** How to reach Consul, who one is there, and how it finds out that an instance has gone. */
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
-import type * as Redacted from "effect/Redacted"
+import type { Secret } from "../registry/secret.ts"
 import type * as Tls from "../tls/options.ts"
 
 /** How Consul finds out whether an instance is well: the instance says so in time, or Consul asks it. */
@@ -18,7 +18,7 @@ export interface Options {
   /** Default `http://127.0.0.1:8500`. Also `https://…`, or the file of a socket: `unix:///run/consul.sock`. */
   readonly address?: string | undefined
   /** Itself, or the file that has it, which is read before each request. */
-  readonly token?: Redacted.Redacted | { readonly file: string } | undefined
+  readonly token?: Secret | undefined
   /** Certificates, for an address of `https:`. */
   readonly tls?: Tls.Options | undefined
   /** The datacenter that is read. Default that of the agent, which is the one to register in. */
