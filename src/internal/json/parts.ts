@@ -15,6 +15,7 @@ import * as JsonText from "./text.ts"
 
 /** Writes plain data, in which bytes may be a `Uint8Array`. */
 export const write = (plain: unknown): Uint8Array => {
+  if (isSmall(plain)) return JsonText.write(plain)
   const parts: Array<Part> = []
   const rest = without(plain, parts)
   if (parts.length === 0) return JsonText.write(plain)
@@ -62,6 +63,17 @@ interface Part {
   readonly content: string | Uint8Array
   /** In bytes. */
   readonly length: number
+}
+
+/** Whether nothing in a value can go beside it. Most messages are such, and nothing is made to find out. */
+const isSmall = (value: unknown): boolean => {
+  if (typeof value === "string") return value.length < leastText
+  if (typeof value !== "object" || value === null) return true
+  if (value instanceof Uint8Array) return false
+  if (Array.isArray(value)) return value.every(isSmall)
+  const fields = value as Record<string, unknown>
+  for (const name in fields) if (!isSmall(fields[name])) return false
+  return true
 }
 
 /** The value without what goes beside it; the same value where that is nothing, and then nothing is made. */
