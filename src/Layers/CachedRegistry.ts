@@ -109,7 +109,6 @@ const remembered = <A>(
         yield* confirm
         current = undefined
         const kept = yield* recall(name)
-        isTold = isTold || kept !== undefined
         const failure = Stream.fail<Lost>({ error, isFinal: kept === undefined })
         return kept === undefined ? failure : Stream.concat(Stream.succeed(kept), failure)
       }))
