@@ -18,7 +18,7 @@ import * as Subscribing from "../internal/nats/subscribing.ts"
 
 /** How to reach NATS, and the bounds of a broker. */
 export interface Options extends Nats.Options {
-  /** How many events wait for a subscription before new ones are dropped; 65,536 unless told. */
+  /** How many events wait for a subscription before it stops listening for more; 65,536 unless told. */
   readonly inbox?: number | undefined
   /** How many bytes these events may have; 64 MiB unless told. */
   readonly inboxBytes?: number | undefined
@@ -44,7 +44,8 @@ export type TlsOptions = Nats.TlsOptions
  *
  * **Gotchas**
  *
- * Who crashes, or is away, loses its events. A subscriber that is too slow loses the newest ones, and the log says so.
+ * Who crashes, or is away, loses its events. A subscription whose inbox is full does not listen until half of it is
+ * handled, and the log says so: what is published meanwhile goes to others of its group, or is lost to it.
  * `publish` that fails may have published.
  */
 export const make = (options?: Options): Effect.Effect<Broker["Service"], never, Scope.Scope> =>

@@ -1,6 +1,6 @@
 /**
- * Events of one subscription of core NATS that nobody has taken yet. The server pushes, and cannot be told to wait: beyond
- * the bound the newest are dropped.
+ * Events of one subscription of core NATS that nobody has taken yet. The server pushes, and cannot be told to wait: at the
+ * bound a subscription stops listening, and the newest are dropped.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,6 +18,8 @@ type Taken = readonly [Entry, ...Array<Entry>]
 export interface Inbox {
   /** Whether what comes now is to be dropped. Asked before it is read, which costs more than all the rest. */
   readonly isFull: () => boolean
+  /** Whether half of the room is free. */
+  readonly hasRoom: () => boolean
   /** Puts an event in, or back: what was taken held a place before. */
   readonly enter: (entry: Entry) => void
   /**
@@ -50,6 +52,7 @@ export const make = (capacity: number, maxBytes: number): Inbox => {
   }
   return {
     isFull: () => waiting.length >= capacity || bytes >= maxBytes,
+    hasRoom: () => waiting.length <= capacity / 2 && bytes <= maxBytes / 2,
     enter,
     take: (most, hold) =>
       Effect.callback((resume) => {

@@ -33,25 +33,34 @@ export const subscribe = Effect.fnUntraced(function*(
   const connection = yield* link.up
   const inbox = Inbox.make(capacity, inboxBytes)
   const held = new Set<Inbox.Entry>()
-  const dropped = yield* dropping(topic)
+  const tell = yield* telling(topic)
   const back = group === undefined ? undefined : returnedTo(group, topic)
+  let isLeaving = false
   let isLive = true
   let count = 0
   let refusal: Error | undefined
   const hear = (skip: number) => (error: Error | null, message: Msg) => {
     if (error !== null) return void (refusal = error)
-    if (inbox.isFull()) return dropped()
+    if (inbox.isFull()) return pause()
     const entry = entryOf(message, skip, () => `${name}-${++count}`)
     if (wildcards !== true || !isPrivate(entry.topic)) inbox.enter(entry)
   }
   const listen = (subject: string, skip: number) =>
     connection.subscribe(subject, { ...(group === undefined ? {} : { queue: group }), callback: hear(skip) })
-  const subscriptions = back === undefined
-    ? [listen(topic, 0)]
-    : [listen(topic, 0), listen(`${back}.>`, back.length + 1)]
+  const listenAll = () => [listen(topic, 0), ...(back === undefined ? [] : [listen(`${back}.>`, back.length + 1)])]
+  // To drop here what the server goes on to push would leave no time to handle anything.
+  const pause = () => {
+    if (subscriptions.length > 0) tell()
+    for (const subscription of subscriptions) subscription.unsubscribe()
+    subscriptions = []
+  }
+  let subscriptions = listenAll()
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
-      drain(subscriptions),
+      Effect.suspend(() => {
+        isLeaving = true
+        return drain(subscriptions)
+      }),
       Effect.sync(() => {
         isLive = false
         for (const entry of [...held, ...inbox.clear()]) handOn(connection, back, entry)
@@ -83,6 +92,9 @@ export const subscribe = Effect.fnUntraced(function*(
   })
   const hold = (entries: ReadonlyArray<Inbox.Entry>) => {
     if (group !== undefined) { for (const entry of entries) held.add(entry) }
+    if (!isLeaving && subscriptions.length === 0 && inbox.hasRoom() && !connection.isClosed()) {
+      subscriptions = listenAll()
+    }
   }
   const pull = Effect.map(
     inbox.take(prefetch, hold),
@@ -93,18 +105,17 @@ export const subscribe = Effect.fnUntraced(function*(
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Tells the log of events that are dropped, once a second. */
-const dropping = (topic: string): Effect.Effect<() => void> =>
+/** Tells the log that events are dropped, once in ten seconds. */
+const telling = (topic: string): Effect.Effect<() => void> =>
   Effect.map(Effect.context<never>(), (context) => {
     const run = Effect.runForkWith(context)
-    let count = 0
-    const tell = Effect.suspend(() => {
-      const dropped = count
-      count = 0
-      return Effect.logWarning(`${dropped} events of ${topic} were dropped: their subscriber is too slow`)
-    })
+    let isTold = false
+    const silence = Effect.sync(() => void (isTold = false))
+    const telling = Effect.logWarning(`A subscriber of ${topic} is too slow: events are dropped until it has caught up`)
     return () => {
-      if (++count === 1) run(Effect.delay(tell, "1 second"))
+      if (isTold) return
+      isTold = true
+      run(Effect.andThen(telling, Effect.delay(silence, "10 seconds")))
     }
   })
 
