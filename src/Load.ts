@@ -3,11 +3,15 @@
  */
 
 /** What a server says of itself. */
-export interface Load {
-  /** Calls that it has, of all callers. */
+export interface Busy {
+  /** Calls that it has, of all callers; those that wait for a place among them. */
   readonly inFlight: number
-  /** Milliseconds that its handlers took lately, on average; 0 where none has ended yet. */
+  /** Milliseconds that its handlers took lately, on average; 0 where none has ended since somebody asked. */
   readonly serviceTime: number
+}
+
+/** The same, as it was heard. */
+export interface Load extends Busy {
   /** Milliseconds that the last probe took, there and back. */
   readonly roundTrip: number
   /** When that came in, in milliseconds of the monotonic clock. */

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { Load } from "./Load.ts"
+import type { Busy, Load } from "./Load.ts"
 
 /** What travels ahead of the first message. */
 export interface Call {
@@ -63,6 +63,8 @@ export type Reply = Uint8Array | Failure
 export interface Exchange<out E = never> {
   readonly unary: (call: Call, message: Uint8Array) => Effect.Effect<Reply, E>
   readonly stream: (call: Call, messages: Uint8Array | Stream.Stream<Uint8Array>) => Stream.Stream<Reply, E>
+  /** How busy it is, where it tells. What it takes to know is measured from the first question on. */
+  readonly load?: (() => Busy | undefined) | undefined
 }
 
 /** The exchange at the other end of a wire. */
@@ -75,7 +77,7 @@ export interface Connection extends Exchange<TransportError> {
   readonly closed: Effect.Effect<void>
   /** How many calls are under way, where that is known: a connection without any may be closed to make room. */
   readonly pending?: (() => number) | undefined
-  /** What the other side said last of how busy it is; nothing before it was asked once. */
+  /** What the other side has said last; nothing before it was asked once. */
   readonly load?: (() => Load | undefined) | undefined
   /** Asks it, where it can be asked. One question at a time is under way; who asks meanwhile waits for the same answer. */
   readonly probe?: Effect.Effect<Load, TransportError> | undefined
@@ -145,7 +147,7 @@ export const layerWrap = (middleware: {
             ),
         listen: server === undefined
           ? transport.listen
-          : (service, exchange) => transport.listen(service, server(exchange))
+          : (service, exchange) => transport.listen(service, { load: exchange.load, ...server(exchange) })
       })
     })
   )

@@ -2,15 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import * as Contract from "../src/Contract.ts"
 import { now } from "../src/internal/wheel.ts"
 import { EjectingSelectorLive } from "../src/Layers/EjectingSelector.ts"
 import * as GuidedSelector from "../src/Layers/GuidedSelector.ts"
 import type { Load } from "../src/Load.ts"
-import { type Loads, type SelectOptions, Selector, type SelectorError } from "../src/Selector.ts"
+import { CurrentAddresses, type Loads, type SelectOptions, Selector, type SelectorError } from "../src/Selector.ts"
+import { client, knowing, serve } from "./suites/fleet.ts"
 import { type Dictated, instance, pick, selectorSuite, tally, withSelector } from "./suites/selector.ts"
 
 selectorSuite("GuidedSelector", GuidedSelector.GuidedSelectorLive)
@@ -70,12 +75,18 @@ describe("GuidedSelector", () => {
     seeded((registry) =>
       Effect.gen(function*() {
         yield* three(registry)
-        const { asked, loads, tell } = dictated({ a: {}, b: {}, c: {} })
+        const { loads, tell } = dictated({ a: {}, b: {}, c: {} })
         yield* Effect.forEach(["a", "b", "c"], tell)
-        // Nobody speaks again.
-        const silent: Loads = { last: loads.last, probe: () => undefined }
-        assert.deepStrictEqual(yield* tally(30, { loads: silent }), { a: 10, b: 10, c: 10 })
-        assert.deepStrictEqual(asked, [])
+        const answered = Latch.makeUnsafe()
+        const together: Loads = { last: loads.last, probe: () => answered.await }
+        const choices = yield* Effect.forEach(
+          Array.from({ length: 30 }),
+          () => Effect.forkChild(pick({ loads: together }), { startImmediately: true })
+        )
+        yield* Effect.forEach(["a", "b", "c"], tell)
+        yield* answered.open
+        const ids = yield* Effect.forEach(choices, Fiber.join)
+        for (const id of ["a", "b", "c"]) assert.strictEqual(ids.filter((other) => other === id).length, 10)
       })
     ))
 
@@ -207,13 +218,12 @@ describe("GuidedSelector", () => {
     seeded((registry) =>
       Effect.gen(function*() {
         yield* three(registry)
-        const choice = yield* Effect.forkChild(pick({ loads: dictated({}).loads }), { startImmediately: true })
-        yield* Fiber.interrupt(choice)
         const selector = yield* Selector
         const lease = Scope.makeUnsafe()
         const waiting = yield* Effect.forkChild(selector.select("orders", lease, { loads: dictated({}).loads }), {
           startImmediately: true
         })
+        assert.isUndefined(waiting.pollUnsafe())
         yield* Fiber.interrupt(waiting)
         assert.strictEqual(lease.state._tag, "Empty")
       })
@@ -242,4 +252,78 @@ describe("GuidedSelector", () => {
         }),
       Layer.provide(EjectingSelectorLive, GuidedSelector.GuidedSelectorLive)
     ))
+})
+
+class Work extends Contract.Service<Work>()("work", {
+  once: Contract.method({ success: Schema.String }),
+  hold: Contract.method({ success: Schema.String })
+}) {}
+
+describe("GuidedSelector, over HTTP", () => {
+  /** An instance whose calls take so many milliseconds; some wait until it is opened. */
+  const serveAs = (id: string, millis: number) =>
+    Effect.gen(function*() {
+      const opened = Latch.makeUnsafe()
+      const held = yield* Queue.unbounded<void>()
+      const { address } = yield* serve(Work, {
+        once: () => Effect.as(Effect.sleep(millis), id),
+        hold: () => Effect.andThen(Queue.offer(held, undefined), Effect.as(opened.await, id))
+      })
+      return { address, held, opened }
+    })
+  const at = (address: string) => Effect.provideService(CurrentAddresses, [address])
+
+  it.live("keeps away from an instance that others keep busy, from the first call on", () =>
+    Effect.gen(function*() {
+      // So long that round trips are short beside it, however busy the machine is.
+      const [a, b] = [yield* serveAs("a", 300), yield* serveAs("b", 300)]
+      const other = yield* client(Work, { registry: knowing("work", a.address) })
+      const holding = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 20 }, () => other.hold()), { concurrency: "unbounded" })
+      )
+      yield* Effect.repeat(Queue.take(a.held), { times: 19 })
+      // Nothing but what `a` says of itself tells the two apart.
+      const work = yield* client(Work, {
+        registry: knowing("work", a.address, b.address),
+        selector: GuidedSelector.layer({ patience: "2 seconds" })
+      })
+      yield* at(a.address)(work.once())
+      yield* at(b.address)(work.once())
+      for (let call = 0; call < 6; call++) assert.strictEqual(yield* work.once(), "b")
+      yield* a.opened.open
+      yield* Fiber.join(holding)
+    }))
+
+  it.live("learns from an instance what its handlers take", () =>
+    Effect.gen(function*() {
+      const [a, b] = [yield* serveAs("a", 500), yield* serveAs("b", 250)]
+      const registry = knowing("work", a.address, b.address)
+      const selector = GuidedSelector.layer({ patience: "2 seconds" })
+      const other = yield* client(Work, { registry, selector })
+      yield* at(a.address)(other.once())
+      yield* at(b.address)(other.once())
+      // From the first question on what handlers take is measured, whoever calls them.
+      yield* other.once()
+      yield* Effect.all([at(a.address)(other.once()), at(b.address)(other.once())], { concurrency: 2 })
+      const work = yield* client(Work, { registry, selector })
+      yield* at(a.address)(work.once())
+      yield* at(b.address)(work.once())
+      for (let call = 0; call < 5; call++) assert.strictEqual(yield* work.once(), "b")
+    }))
+
+  it.live.each(["http:", "grpc:"])(
+    "chooses by latency where instances cannot be asked: %s",
+    (lane) =>
+      Effect.gen(function*() {
+        const [a, b] = [yield* serveAs("a", 200), yield* serveAs("b", 1)]
+        const addresses = [a.address, b.address].map((address) => address.replace("micro:", lane))
+        const work = yield* client(Work, {
+          registry: knowing("work", ...addresses),
+          selector: GuidedSelector.GuidedSelectorLive
+        })
+        const many = Effect.all(Array.from({ length: 10 }, () => work.once()), { concurrency: "unbounded" })
+        assert.sameMembers([...new Set(yield* many)], ["a", "b"])
+        for (let call = 0; call < 5; call++) assert.strictEqual(yield* work.once(), "b")
+      })
+  )
 })

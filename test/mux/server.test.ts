@@ -56,6 +56,8 @@ const alive = (port: number) =>
 const headed = (text: string, size = text.length) =>
   frame(Type.Open, Flag.Last | Flag.Headers, 1, u32(0), u32(size), text)
 
+const idle = { inFlight: 0, serviceTime: 0 }
+
 /** What no client may send, each ends its connection. */
 const offences: Readonly<Record<string, ReadonlyArray<Buffer>>> = {
   "a call of a route that it was not told of": [unary(1, "", 7)],
@@ -186,7 +188,8 @@ describe("the listening end of a multiplexed connection", () => {
       // What one read brings is answered before it is looked at.
       assert.isAtMost(waiting, 4 * maxMessage + 128 * 1024)
       let received = 0
-      const greeting = frame(Type.Hello, 0, 0, Hello.encode({ message: maxMessage, headers: 1000, calls: 10 })).length
+      const greeting =
+        frame(Type.Hello, 0, 0, Hello.encode({ message: maxMessage, headers: 1000, calls: 10, probes: true })).length
       yield* Effect.callback<void>((resume) => {
         client.on("data", (chunk) => {
           received += chunk.length
@@ -225,7 +228,14 @@ const mux = (maxMessage: number, accepted: (socket: Net.Socket) => void) =>
       accepted(socket)
       const answer = Answering.make(context, wheel)
       const limits = { maxMessage, maxHeaders: 1000, maxCalls: 10 }
-      Server.make(socket, Buffer.alloc(0), { find: () => Exchanges.echo, answer, wheel, context, ...limits })
+      Server.make(socket, Buffer.alloc(0), {
+        find: () => Exchanges.echo,
+        load: () => idle,
+        answer,
+        wheel,
+        context,
+        ...limits
+      })
     })
     yield* Effect.acquireRelease(
       Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),

@@ -17,6 +17,7 @@ import type { Listen } from "../tls/secure.ts"
 import type { Wheel } from "../wheel.ts"
 import type { Cors } from "./cors.ts"
 import * as Intake from "./intake.ts"
+import * as Load from "./load.ts"
 import * as Plain from "./server.ts"
 import * as SocketFile from "./socketFile.ts"
 
@@ -72,7 +73,11 @@ export const open = Effect.fnUntraced(function*(
     plain: plain.request
   })
   const frames = (socket: Socket, head: Buffer) => {
-    const connection = Mux.make(socket, head, { ...options, find: (service) => listeners.get(service)?.exchange })
+    const connection = Mux.make(socket, head, {
+      ...options,
+      find: (service) => listeners.get(service)?.exchange,
+      load: () => Load.together(listeners.values())
+    })
     upgraded.add(connection)
     socket.on("close", () => upgraded.delete(connection))
   }

@@ -8,8 +8,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Socket } from "node:net"
-import { type Connection, ConnectionLost, failure, TransportError } from "../../Transport.ts"
+import { type Connection, ConnectionLost, failure, NotConnected, TransportError } from "../../Transport.ts"
 import type { Use } from "../idle.ts"
+import * as Asking from "./asking.ts"
 import * as Flow from "./flow.ts"
 import { Flag, headSize, maxHello, maxPing, optional, readFailure, readU32, Type } from "./frames.ts"
 import * as Hello from "./hello.ts"
@@ -45,13 +46,18 @@ export const make = (
     wire.leaving = true
     if (!greeted) settle(cause ?? new Error("it closed the connection before it had said hello"))
     wire.slots.lose(lost(options.address, cause))
+    asking.lose(lost(options.address, cause))
     Deferred.doneUnsafe(closed, Exit.void)
   }
   const garbage = (text: string) => {
     problem = new Error(`${text}: this is not ${options.address}`)
     socket.destroy()
   }
-  const told = frames(wire, garbage, (id) => drop(id))
+  const asking = Asking.make(
+    wire.writer,
+    () => wire.leaving || socket.destroyed ? notConnected(options.address) : undefined
+  )
+  const told = frames(wire, asking, garbage, (id) => drop(id))
   const maxFrame = headSize - 4 + Math.max(options.maxMessage, maxHello)
   const { drop, read } = Reader.make(maxFrame, {
     ...told,
@@ -61,7 +67,7 @@ export const make = (
       if (limits === undefined) return garbage("No hello")
       greeted = true
       wire.limits = Hello.both(wire.limits, limits)
-      settle(client)
+      settle(limits.probes === true ? { ...client, load: asking.load, probe: asking.probe } : client)
     }
   })
   socket.on("data", wire.vigil.heard)
@@ -94,8 +100,11 @@ export const make = (
 const lost = (address: string, cause: Error | undefined) =>
   new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
 
+const notConnected = (address: string) => new TransportError({ reason: new NotConnected({ address }) })
+
 const frames = (
   wire: Wire.Wire,
+  asking: Asking.Asking,
   garbage: (problem: string) => void,
   drop: Reader.Reader["drop"]
 ): Reader.Frames => {
@@ -150,6 +159,8 @@ const frames = (
             : wire.writer.bytes(Type.Pong, 0, id, bytes.subarray(start, end))
         case Type.Pong:
           return
+        case Type.Load:
+          return asking.hear(flags, bytes, start, end) ? undefined : garbage("A report that nobody asked for")
         case Type.GoAway:
           wire.leaving = true
           return slots.pending() === 0 ? void socket.end() : undefined

@@ -25,6 +25,8 @@
  * | Split   | both   | type u8, flags u8, u32: so long is the own part of a frame that follows in parts; its start |
  * | Part    | both   | more of what was split                                                                     |
  * | Hello   | both   | JSON of what the side takes; the first frame                                               |
+ * | Probe   | client | nothing: how busy are you? Only where the hello says that it is answered                   |
+ * | Load    | server | calls in flight u32, what handlers take u32 (µs); flagged where it answers a probe         |
  */
 import { type Failure, failure, type Status } from "../../Transport.ts"
 
@@ -48,7 +50,9 @@ export const Type = {
   Lost: 11,
   Split: 12,
   Part: 13,
-  Hello: 14
+  Hello: 14,
+  Probe: 15,
+  Load: 16
 } as const
 
 /** From this type on, frames are skipped by who does not know them. */
@@ -66,7 +70,9 @@ export const Flag = {
   /** Of `Credit`: for what comes in parts, of whatever call. */
   Parts: 16,
   /** Of `Credit`: for the messages of all streams together. */
-  All: 32
+  All: 32,
+  /** Of `Load`: to a probe, and not beside a reply. */
+  Answer: 64
 } as const
 
 /**

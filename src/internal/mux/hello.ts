@@ -11,6 +11,8 @@ export interface Limits {
   readonly headers: number
   /** Calls under way. */
   readonly calls: number
+  /** Whether it tells how busy it is. */
+  readonly probes?: boolean
 }
 
 /** The own part of a hello. */
@@ -26,8 +28,9 @@ export const decode = (bytes: Buffer, start: number, end: number): Limits | unde
     return undefined
   }
   if (typeof told !== "object" || told === null || Array.isArray(told)) return undefined
-  const { calls = Infinity, headers = Infinity, message = Infinity } = told as Record<string, unknown>
-  return isLimit(message) && isLimit(headers) && isLimit(calls) ? { message, headers, calls } : undefined
+  const { calls = Infinity, headers = Infinity, message = Infinity, probes } = told as Record<string, unknown>
+  if (!isLimit(message) || !isLimit(headers) || !isLimit(calls)) return undefined
+  return probes === true ? { message, headers, calls, probes } : { message, headers, calls }
 }
 
 /** What two sides take. */

@@ -3,6 +3,7 @@
  */
 import type * as Context from "effect/Context"
 import type { Socket } from "node:net"
+import type { Busy } from "../../Load.ts"
 import { type Exchange, type Failure, failure, type Reply } from "../../Transport.ts"
 import type { Answer } from "../answering.ts"
 import type { Wheel } from "../wheel.ts"
@@ -12,12 +13,15 @@ import * as Gate from "./gate.ts"
 import * as Hello from "./hello.ts"
 import type { Mailbox } from "./mailbox.ts"
 import type * as Outlet from "./outlet.ts"
+import * as Telling from "./telling.ts"
 import * as Vigil from "./vigil.ts"
 import * as Writer from "./writer.ts"
 
 export interface Options {
   readonly find: (service: string) => Exchange | undefined
   readonly answer: Answer
+  /** How busy the services of the port are. */
+  readonly load: () => Busy
   readonly wheel: Wheel
   readonly context: Context.Context<never>
   readonly maxMessage: number
@@ -52,6 +56,7 @@ export interface Reception {
   readonly enter: (id: number, running: Running) => void
   readonly leave: (id: number) => void
   readonly vigil: Vigil.Vigil
+  readonly telling: Telling.Telling
   /** Bytes of a reply that the client takes. */
   maxReply: number
 }
@@ -62,7 +67,12 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
   const writer = Writer.make(socket, gate)
   const calls = new Map<number, Running>()
   const { maxCalls, maxHeaders, maxMessage } = options
-  writer.bytes(Type.Hello, 0, 0, Hello.encode({ message: maxMessage, headers: maxHeaders, calls: maxCalls }))
+  writer.bytes(
+    Type.Hello,
+    0,
+    0,
+    Hello.encode({ message: maxMessage, headers: maxHeaders, calls: maxCalls, probes: true })
+  )
   const vigil = Vigil.make(socket, writer, options.wheel, () => calls.size > 0)
   return {
     socket,
@@ -81,6 +91,7 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
       drop(id)
     },
     vigil,
+    telling: Telling.make(writer, options),
     maxReply: Infinity
   }
 }
@@ -91,6 +102,8 @@ export const end = (reception: Reception, id: number, reply: Reply | undefined):
   const running = calls.get(id)
   leave(id)
   if (socket.destroyed) return
+  // Before the reply, which the client takes as soon as it has read it.
+  if (reception.telling.isAsked) Telling.mention(reception.telling)
   if (reply === undefined) writer.drop(id)
   if (reply instanceof Uint8Array) {
     if (reply.length <= reception.maxReply) writer.bytes(Type.Message, Flag.Last, id, reply)

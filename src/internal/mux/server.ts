@@ -14,6 +14,7 @@ import * as Mailbox from "./mailbox.ts"
 import * as Reader from "./reader.ts"
 import * as Reception from "./reception.ts"
 import * as Serving from "./serving.ts"
+import * as Telling from "./telling.ts"
 
 export type Options = Reception.Options
 
@@ -139,6 +140,8 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
           return end - start > maxPing ? garbage() : writer.bytes(Type.Pong, 0, id, bytes.subarray(start, end))
         case Type.Pong:
           return
+        case Type.Probe:
+          return Telling.answer(reception.telling)
         default:
           return type >= optional ? undefined : garbage()
       }

@@ -72,10 +72,21 @@ export const make = <M extends Contract.Methods, R>(
     if (admission !== undefined) Admission.dismiss(admission, leaving)
     return running.drain
   })
-  return { exchange: Eager.make({ unary, stream }, begin), drain, forget: tallies.remove, methods }
+  return {
+    exchange: Eager.make({ unary, stream, load: loadOf(running, admission) }, begin),
+    drain,
+    forget: tallies.remove,
+    methods
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Calls that run and that wait, and what they take. */
+const loadOf = (running: Running.Running, admission: Admission.Admission | undefined): Exchange["load"] => () => ({
+  inFlight: running.count + (admission?.waiting.size ?? 0),
+  serviceTime: running.serviceTime()
+})
 
 /** Each method with its handler, by its name and by its endpoint. */
 const routesOf = (

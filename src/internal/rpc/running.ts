@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { CurrentDeadline, CurrentHeaders } from "../../Rpc.ts"
 import type { Call } from "../../Transport.ts"
+import * as ServiceTime from "../serviceTime.ts"
 import * as Priority from "./priority.ts"
 
 export interface Running {
@@ -17,6 +18,10 @@ export interface Running {
   readonly leave: () => void
   /** Enters, and leaves with the scope. */
   readonly scoped: Effect.Effect<void, never, Scope.Scope>
+  /** A unary handler took so many milliseconds and ends now: taken down once somebody has asked for `serviceTime`. */
+  readonly took: (millis: number, now: number) => void
+  /** What handlers took lately, on average, in milliseconds. */
+  readonly serviceTime: () => number
   /** How many run. */
   readonly count: number
   /** Whether new calls are to be refused. */
@@ -29,6 +34,7 @@ export const make = (): Running => {
   const idle = Latch.makeUnsafe(true)
   let count = 0
   let refusing = false
+  let times: ServiceTime.ServiceTime | undefined
   const enter = () => {
     if (count++ === 0) idle.closeUnsafe()
   }
@@ -38,6 +44,10 @@ export const make = (): Running => {
   return {
     enter,
     leave,
+    took: (millis, now) => {
+      if (times !== undefined) ServiceTime.note(times, millis, now)
+    },
+    serviceTime: () => ServiceTime.mean(times ??= ServiceTime.make()),
     scoped: Effect.acquireRelease(Effect.sync(enter), () => Effect.sync(leave)),
     get count() {
       return count

@@ -20,7 +20,8 @@ export const single = (serving: Serving, message: Uint8Array, began: number): Ef
   // A handler that is done already needs neither a context nor a place among those that run.
   if (!ground.records && Exit.isExit(handled)) {
     const reply = Outcome.answer(handled as Exit.Exit<unknown, unknown>, coders, call)
-    settle(serving, outcomeOf(reply))
+    const ended = settle(serving, outcomeOf(reply))
+    running.took(ended - began, ended)
     return Effect.succeed(reply)
   }
   let reply: Reply | undefined
@@ -54,8 +55,9 @@ const leave = (serving: Serving, reply: Reply | undefined, began: number): void 
   const { route: { admission, profile }, running } = serving
   running.leave()
   const ended = settle(serving, reply === undefined ? "Cancelled" : outcomeOf(reply))
-  if (admission === undefined) return
   const took = ended - began
+  if (reply !== undefined) running.took(took, ended)
+  if (admission === undefined) return
   const tells = reply instanceof Uint8Array || (reply === undefined && took > profile.floor)
   Admission.leave(admission, profile, tells ? took : undefined, ended)
 }

@@ -33,7 +33,7 @@ export const make = (rules: Rules): Picker => {
       const time = follow(fleet, choice)
       const asking = { fleet, choice, loads, time }
       const seen = look(asking)
-      return isWorthAsking(asking, seen[0]) ? answers(asking, most(asking, seen)) : undefined
+      return Reports.isWorthAsking(fleet.usual, time) ? answers(asking, most(asking, seen)) : undefined
     },
     look: fleet.latencies.look
   }
@@ -83,14 +83,11 @@ const look = ({ choice, fleet, loads, time }: Asking): Some => {
   const seen = Array.from({ length: count }, (_, index) => candidates[(from + index) % candidates.length]!)
   for (const instance of seen) Reports.hear(fleet.reports.of(instance), loads.last(instance), fleet.usual)
   const present = seen.filter((instance) =>
-    time - fleet.reports.of(instance).missedAt >= absence && !fleet.latencies.isHeldBack(instance, choice, time)
+    Math.abs(time - fleet.reports.of(instance).missedAt) >= absence &&
+    !fleet.latencies.isHeldBack(instance, choice, time)
   )
   return Arr.isReadonlyArrayNonEmpty(present) ? present : seen as unknown as Some
 }
-
-/** Whether an answer is worth the wait, or has never been heard: then it may be. */
-const isWorthAsking = ({ fleet: { reports, usual }, loads }: Asking, first: Instance): boolean =>
-  Reports.isWorthAsking(usual) || (reports.of(first).load === undefined && loads.probe(first) !== undefined)
 
 /** The first, and the two that look best of the others. */
 const most = (asking: Asking, [first, ...others]: Some): Some => {
@@ -113,13 +110,15 @@ const most = (asking: Asking, [first, ...others]: Some): Some => {
   return best === undefined ? [first] : second === undefined ? [first, best] : [first, best, second]
 }
 
-/** Asks them, and lends the best of those that have answered, or of those that cannot be asked. */
-const answers = (asking: Asking, asked: Some): Effect.Effect<Instance> => {
+/** Asks them, and lends the best of those that have answered, or cannot be asked. Undefined where nobody can be. */
+const answers = (asking: Asking, asked: Some): Effect.Effect<Instance> | undefined => {
   const { choice, fleet: { reports, rules, usual }, loads } = asking
   const before = asked.map((instance) => reports.of(instance))
   const said = before.map(({ load }) => load)
   const probes = asked.map((instance) => loads.probe(instance))
   const open = probes.filter((probe) => probe !== undefined)
+  if (open.length === 0) return undefined
+  usual.askedAt = asking.time
   const wait = Math.max(rules.patience, patience * usual.roundTrip)
   const heard = Effect.timeoutOption(Effect.all(open, { concurrency: "unbounded", discard: true }), wait)
   return Effect.map(heard, () => {

@@ -11,7 +11,10 @@ export interface Usual {
   inFlight: number
   /** Milliseconds; 0 before anybody has told. */
   serviceTime: number
+  /** Of a probe that nothing holds up: one that has to wait for a handler says how busy the server is, not how far. */
   roundTrip: number
+  /** When anybody was asked last. */
+  askedAt: number
 }
 
 /** One instance. */
@@ -24,7 +27,7 @@ export interface Report {
   missedAt: number
 }
 
-export const usual = (): Usual => ({ inFlight: 0, serviceTime: 0, roundTrip: 0 })
+export const usual = (): Usual => ({ inFlight: 0, serviceTime: 0, roundTrip: 0, askedAt: -Infinity })
 
 export const make = (): Report => ({ load: undefined, lent: 0, missedAt: -Infinity })
 
@@ -37,7 +40,7 @@ export const hear = (report: Report, load: Load | undefined, usual: Usual): void
   report.missedAt = -Infinity
   const share = usual.roundTrip === 0 ? 1 : inertia
   usual.inFlight += (load.inFlight - usual.inFlight) * share
-  usual.roundTrip += (load.roundTrip - usual.roundTrip) * share
+  usual.roundTrip = nearer(usual.roundTrip, load.roundTrip)
   // Who has served nobody yet says nothing of what it takes.
   if (load.serviceTime > 0) {
     usual.serviceTime += (load.serviceTime - usual.serviceTime) * (usual.serviceTime === 0 ? 1 : inertia)
@@ -49,14 +52,20 @@ export const cost = ({ lent }: Report, load: Load, usual: Usual, now: number): n
   const rest = Math.exp(Math.min(0, load.at - now) / memory)
   const inFlight = usual.inFlight + (load.inFlight + lent - usual.inFlight) * rest
   const said = load.serviceTime > 0 ? load.serviceTime : usual.serviceTime
-  return (inFlight + 1) * (usual.serviceTime + (said - usual.serviceTime) * rest)
+  return (inFlight + 1) * Math.max(least, usual.serviceTime + (said - usual.serviceTime) * rest)
 }
 
-/** Whether calls take so long that it is worth a round trip to learn where they take less. */
-export const isWorthAsking = ({ roundTrip, serviceTime }: Usual): boolean =>
-  roundTrip > 0 && serviceTime >= worth * roundTrip
+/**
+ * Whether calls take so long that it is worth a round trip to learn where they take less. Now and then it is worth it to
+ * learn that.
+ */
+export const isWorthAsking = ({ askedAt, roundTrip, serviceTime }: Usual, now: number): boolean =>
+  (roundTrip > 0 && serviceTime >= worth * roundTrip) || Math.abs(now - askedAt) >= pause
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Milliseconds that a handler is taken to take at least: where nobody knows yet, only the calls count. */
+const least = 0.1
 
 /** How much one report moves what is usual. */
 const inertia = 1 / 16
@@ -69,3 +78,10 @@ const memory = 300
 
 /** Round trips that a call must take. */
 const worth = 5
+
+/** Milliseconds between two questions where it is not worth asking. */
+const pause = 1000
+
+/** Shorter at once; longer slowly, and by no more than twice as much, however long the other one took. */
+const nearer = (usual: number, roundTrip: number): number =>
+  usual === 0 || roundTrip < usual ? roundTrip : usual + (Math.min(roundTrip, 2 * usual) - usual) * inertia
