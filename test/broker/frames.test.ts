@@ -25,6 +25,12 @@ const plain = (runs: ReadonlyArray<Frames.Run> | undefined) =>
     messages: messages.map(({ body, headers, id }) => ({ id, headers, body: [...body] }))
   }))
 
+const read = (frame: Uint8Array): ReadonlyArray<Frames.Run> | undefined =>
+  Frames.readEvents(frame)?.map((arrival) => ({
+    handed: arrival.handed,
+    messages: Array.from({ length: arrival.count }, () => arrival.next())
+  }))
+
 describe("frames of events", () => {
   it("have the bytes that are stated", () => {
     const runs = [run("a1", ["{}", ""], { place: 7, handed: 3 }), run("b", ["x"], { handed: 70_000, headers: {} })]
@@ -46,9 +52,9 @@ describe("frames of events", () => {
       run("a", ["four"], { place: 3, handed: 1 }),
       run("b", ["x".repeat(70_000)], { headers: { traceparent: "00-ü" } })
     ]
-    const read = Frames.readEvents(Frames.writeEvents(runs))
-    assert.deepStrictEqual(plain(read), plain(runs))
-    assert.deepStrictEqual(read?.flatMap(({ messages }) => messages.map(({ id }) => id)), [
+    const back = read(Frames.writeEvents(runs))
+    assert.deepStrictEqual(plain(back), plain(runs))
+    assert.deepStrictEqual(back?.flatMap(({ messages }) => messages.map(({ id }) => id)), [
       "a",
       "a-1",
       "a-2",
@@ -60,7 +66,7 @@ describe("frames of events", () => {
   it("carry the id of a message that is of no series", () => {
     const message = { id: "own-5", headers, body: encoder.encode("one") }
     assert.deepStrictEqual(
-      plain(Frames.readEvents(Frames.writeEvents([{ messages: [message], handed: 0 }]))),
+      plain(read(Frames.writeEvents([{ messages: [message], handed: 0 }]))),
       plain([{ messages: [message], handed: 0 }])
     )
   })
@@ -69,7 +75,7 @@ describe("frames of events", () => {
     const frame = Frames.writeEvents([run("a", ["one"])])
     const within = new Uint8Array(frame.length + 7).subarray(5, 5 + frame.length)
     within.set(frame)
-    assert.deepStrictEqual(plain(Frames.readEvents(within)), plain([run("a", ["one"])]))
+    assert.deepStrictEqual(plain(read(within)), plain([run("a", ["one"])]))
   })
 
   it("are none where they are cut, longer than they say, or lie about their count", () => {
@@ -78,13 +84,13 @@ describe("frames of events", () => {
     // Cut between two runs, it is a frame of the first.
     for (let length = 1; length < frame.length; length++) {
       if (length === first) continue
-      assert.isUndefined(Frames.readEvents(frame.subarray(0, length)), `cut to ${length}`)
+      assert.isUndefined(read(frame.subarray(0, length)), `cut to ${length}`)
     }
-    assert.isUndefined(Frames.readEvents(Buffer.concat([frame, Buffer.of(0)])))
+    assert.isUndefined(read(Buffer.concat([frame, Buffer.of(0)])))
     const many = Buffer.from(frame)
     for (const count of [0, 1, 3, 0xffffffff]) {
       many.writeUInt32BE(count, 11)
-      assert.isUndefined(Frames.readEvents(many), `${count} events`)
+      assert.isUndefined(read(many), `${count} events`)
     }
   })
 
@@ -96,7 +102,7 @@ describe("frames of events", () => {
         for (let change = 0; change < 3; change++) {
           broken[yield* Random.nextIntBetween(0, frame.length - 1)] = yield* Random.nextIntBetween(0, 255)
         }
-        const runs = Frames.readEvents(broken)
+        const runs = read(broken)
         if (runs !== undefined) assert.isAtMost(runs.flatMap(({ messages }) => messages).length, frame.length)
       }
     }).pipe(Random.withSeed("frames of events")))
@@ -104,7 +110,7 @@ describe("frames of events", () => {
   it("have headers that are texts", () => {
     const frame = Buffer.from(Frames.writeEvents([run("a", ["one"], { headers: { n: "1234" } })]))
     frame.write("{\"n\":[1,2]} ", frame.indexOf("{"))
-    assert.isUndefined(Frames.readEvents(frame))
+    assert.isUndefined(read(frame))
   })
 })
 

@@ -28,6 +28,47 @@ export interface Verdict {
   readonly pause: number | undefined
 }
 
+/** A run that has come. What waits stays bytes: its messages are made one by one, when they are taken. */
+export class Arrival {
+  readonly handed: number
+  readonly count: number
+  readonly #frame: Buffer
+  readonly #series: string
+  readonly #headers: Message["headers"]
+  #place: number
+  #at: number
+
+  constructor({ count, frame, handed, headers, place, series, start }: Facts) {
+    this.handed = handed
+    this.count = count
+    this.#frame = frame
+    this.#series = series
+    this.#headers = headers
+    this.#place = place
+    this.#at = start
+  }
+
+  /** Makes the next message; called `count` times at most. */
+  next(): Message {
+    const start = this.#at + eventHead
+    const length = this.#frame.readUInt32BE(this.#at)
+    this.#at = start + length
+    // A plain view: that of a `Buffer` costs twice as much.
+    const body = new Uint8Array(this.#frame.buffer, this.#frame.byteOffset + start, length)
+    return new Series.Numbered(this.#series, this.#place++, this.#headers, body)
+  }
+}
+
+interface Facts {
+  readonly frame: Buffer
+  readonly start: number
+  readonly series: string
+  readonly headers: Message["headers"]
+  readonly place: number
+  readonly count: number
+  readonly handed: number
+}
+
 const runHead = 15
 const eventHead = 4
 const verdictSize = 12
@@ -59,34 +100,24 @@ export const writeEvents = (runs: ReadonlyArray<Run>): Uint8Array => {
 }
 
 /** The runs of a frame, whose bodies lie in it; undefined where it is none. */
-export const readEvents = (bytes: Uint8Array): ReadonlyArray<Run> | undefined => {
+export const readEvents = (bytes: Uint8Array): ReadonlyArray<Arrival> | undefined => {
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const runs: Array<Run> = []
+  const arrivals: Array<Arrival> = []
   try {
     for (let at = 0; at < frame.length;) {
-      const handed = frame.readUInt16BE(at)
       const idEnd = at + runHead + frame[at + 2]
       const start = idEnd + frame.readUInt32BE(at + 3)
-      const place = frame.readUInt32BE(at + 7)
-      const count = frame.readUInt32BE(at + 11)
-      // Each takes as many bytes at least, so a count that is a lie makes no large array.
-      if (count === 0 || count > (frame.length - start) / eventHead) return undefined
       const headers = headersOf(frame.toString("utf8", idEnd, start))
       if (headers === undefined) return undefined
       const series = frame.toString("latin1", at + runHead, idEnd)
-      const messages: Array<Message> = []
+      const [handed, place, count] = [frame.readUInt16BE(at), frame.readUInt32BE(at + 7), frame.readUInt32BE(at + 11)]
+      if (count === 0) return undefined
       at = start
-      for (let next = place; next < place + count; next++) {
-        const bodyAt = at + eventHead
-        at = bodyAt + frame.readUInt32BE(at)
-        if (at > frame.length) return undefined
-        // A plain view: that of a `Buffer` costs twice as much.
-        const body = new Uint8Array(bytes.buffer, bytes.byteOffset + bodyAt, at - bodyAt)
-        messages.push(new Series.Numbered(series, next, headers, body))
-      }
-      runs.push({ messages, handed })
+      for (let left = count; left > 0; left--) at += eventHead + frame.readUInt32BE(at)
+      if (at > frame.length) return undefined
+      arrivals.push(new Arrival({ frame, start, series, headers, place, count, handed }))
     }
-    return runs
+    return arrivals
   } catch {
     // A number or a text that goes beyond the end.
     return undefined

@@ -80,7 +80,7 @@ const single = (slot: Slot.Slot, message: Message): Effect.Effect<Reply> =>
           )),
         end: (problem) => resume(Effect.succeed(problem ?? failure("Unavailable", "the event was given back")))
       }
-      slot.enter([{ messages: [message], handed: 0 }], ledger)
+      slot.enter([{ handed: 0, count: 1, next: () => message }], ledger)
       return Effect.sync(() => slot.leave(ledger))
     })
   )
@@ -90,9 +90,9 @@ const verdicts = (slot: Slot.Slot, frames: Stream.Stream<Uint8Array>): Stream.St
   Stream.unwrap(Effect.gen(function*() {
     const ledger = Ledger.make()
     const taking = Stream.runForEach(frames, (frame) => {
-      const runs = Frames.readEvents(frame)
-      if (runs === undefined) return Effect.fail(failure("Malformed", "what came is no frame of events"))
-      slot.enter(runs, ledger)
+      const arrivals = Frames.readEvents(frame)
+      if (arrivals === undefined) return Effect.fail(failure("Malformed", "what came is no frame of events"))
+      slot.enter(arrivals, ledger)
       return slot.room
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => slot.leave(ledger)))

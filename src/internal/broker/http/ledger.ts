@@ -53,9 +53,11 @@ export const make = (): Ledger => {
     return last === undefined || last === "complete" ? Exit.fail(Cause.Done()) : Exit.succeed([last])
   })
   return {
-    enter: () => {
-      open++
-      return entered++
+    enter: (count) => {
+      const first = entered
+      entered += count
+      open += count
+      return first
     },
     settle: (event, pause) => {
       open--

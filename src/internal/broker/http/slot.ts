@@ -8,16 +8,24 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type { Delivery, Message } from "../../../Message.ts"
 import { type Failure, failure } from "../../../Transport.ts"
-import type { Run } from "./frames.ts"
 
 /** Where the verdicts about some events go. */
 export interface Ledger {
-  /** The number of the next event that has come. */
-  readonly enter: () => number
+  /** So many events have come; the number of the first. */
+  readonly enter: (count: number) => number
   /** An event is accepted, or given back for so many milliseconds. */
   readonly settle: (event: number, pause: number | undefined) => void
   /** No more events come; with a failure, those that are open are not settled any more. */
   readonly end: (failure?: Failure) => void
+}
+
+/** Events that have come together, and are made when they are taken. */
+export interface Arrival {
+  /** How often they were handed over before. */
+  readonly handed: number
+  readonly count: number
+  /** Makes the next one; called `count` times at most. */
+  readonly next: () => Message
 }
 
 /** Deliveries that were taken. */
@@ -25,7 +33,7 @@ export type Taken = readonly [Delivery, ...Array<Delivery>]
 
 export interface Slot {
   /** Holds events, whose verdicts go to the ledger. */
-  readonly enter: (runs: ReadonlyArray<Run>, ledger: Ledger) => void
+  readonly enter: (arrivals: ReadonlyArray<Arrival>, ledger: Ledger) => void
   /** A ledger whose publisher has gone. */
   readonly leave: (ledger: Ledger) => void
   /** Waits until more may be entered. */
@@ -40,7 +48,7 @@ export interface Slot {
 export const make = (topic: string, capacity: number): Slot => {
   const ledgers = new Set<Ledger>()
   const shut = new Set<() => void>()
-  let waiting: Array<Delivery> = []
+  let waiting: Array<Run> = []
   let head = 0
   let held = 0
   let taker: (() => void) | undefined
@@ -62,8 +70,12 @@ export const make = (topic: string, capacity: number): Slot => {
   }
   const hasWaiting = () => head < waiting.length
   const next = (most: number): Taken => {
-    const taken = waiting.slice(head, head + most)
-    head += taken.length
+    const taken: Array<Delivery> = []
+    while (hasWaiting() && taken.length < most) {
+      const run = waiting[head]
+      while (run.next < run.end && taken.length < most) taken.push(new Held(run, run.arrival.next(), run.next++))
+      if (run.next === run.end) head++
+    }
     // Moving the rest costs as much as it is long, so it waits until that is worth it.
     if (head > waiting.length / 2) {
       waiting = waiting.slice(head)
@@ -82,14 +94,13 @@ export const make = (topic: string, capacity: number): Slot => {
       })
     })
   return {
-    enter: (runs, ledger) => {
+    enter: (arrivals, ledger) => {
       if (isClosed) return ledger.end(gone)
       ledgers.add(ledger)
-      for (const { handed, messages } of runs) {
-        held += messages.length
-        for (const message of messages) {
-          waiting.push(new Held(message, topic, handed + 1, ledger, ledger.enter(), settled))
-        }
+      for (const arrival of arrivals) {
+        const first = ledger.enter(arrival.count)
+        held += arrival.count
+        waiting.push({ arrival, topic, ledger, next: first, end: first + arrival.count, settled })
       }
       wakeTaker()
     },
@@ -116,21 +127,34 @@ export const make = (topic: string, capacity: number): Slot => {
 
 const gone = failure("Unavailable", "the subscription has ended")
 
+/** Events of one publisher, the numbers of which follow each other. */
+interface Run {
+  readonly arrival: Arrival
+  readonly topic: string
+  readonly ledger: Ledger
+  /** The number of the next one that is taken. */
+  next: number
+  readonly end: number
+  readonly settled: () => void
+}
+
 class Held implements Delivery {
   readonly message: Message
-  readonly topic: string
-  readonly attempt: number
-  readonly #ledger: Ledger
+  readonly #run: Run
   readonly #event: number
-  readonly #settled: () => void
 
-  constructor(message: Message, topic: string, attempt: number, ledger: Ledger, event: number, settled: () => void) {
+  constructor(run: Run, message: Message, event: number) {
     this.message = message
-    this.topic = topic
-    this.attempt = attempt
-    this.#ledger = ledger
+    this.#run = run
     this.#event = event
-    this.#settled = settled
+  }
+
+  get topic(): string {
+    return this.#run.topic
+  }
+
+  get attempt(): number {
+    return this.#run.arrival.handed + 1
   }
 
   // Made when asked for: most deliveries need but one of them.
@@ -147,7 +171,7 @@ class Held implements Delivery {
   }
 
   #settle(pause: number | undefined): void {
-    this.#ledger.settle(this.#event, pause)
-    this.#settled()
+    this.#run.ledger.settle(this.#event, pause)
+    this.#run.settled()
   }
 }
