@@ -2,7 +2,8 @@
  * The library beside its peers: calls per second, the CPU they cost, how long they take, and starts, in one table each.
  *
  * `npm run bench:peers [-- --quick | --smoke] [-- --only=raw-frames,effect-micro,nestjs-tcp]`. What a row compares ran in
- * turns within the same minutes. A contender that fails is a row that says so.
+ * turns within the same minutes. A contender that fails is a row that says so. `--write` puts the short tables into
+ * `docs/performance.md`.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -14,6 +15,7 @@ import * as Turns from "../lib/turns.ts"
 import { title } from "../lib/workload.ts"
 import { bundle } from "./bundle.ts"
 import { bundled, entries, groups, isOurs, isPeer, starters } from "./contenders.ts"
+import * as Figures from "./figures.ts"
 
 const minute = 60_000
 
@@ -46,7 +48,6 @@ for (const entry of chosen(bundled)) {
 }
 const program = (entry: Entry) => bundles.get(entry) ?? child
 
-console.log(Report.machine(plan))
 const started = await Turns.start(
   program,
   [
@@ -67,5 +68,11 @@ const raw = new Map(
 )
 const rawOf = (title: string) => raw.get(title)!
 console.log(`\n${Report.workloads(measured, rawOf, isPeer)}`)
-console.log(`\n${Report.summary(measured, rawOf, isOurs, isPeer)}\n\n${Report.noise(measured)}`)
-console.log(`\n${Report.starts(started)}`)
+
+const figures = [
+  `${Report.machine(plan)}, ${new Date().toISOString().slice(0, 10)}. ${Report.noise(measured)}`,
+  Report.summary(measured, rawOf, isOurs, isPeer),
+  Report.starts(started)
+].join("\n\n")
+console.log(`\n${figures}`)
+if (flags.includes("--write")) Figures.write(path.join(root, "docs/performance.md"), figures)
