@@ -238,7 +238,8 @@ describe("ConsulRegistry", () => {
         while (server.requests.length < before + 4) yield* Effect.sleep("5 millis")
       }))
       yield* Fiber.interrupt(churn)
-      assert.isAtLeast(Duration.toMillis(spent), 900)
+      // Four more take two seconds, and milliseconds where nobody minds.
+      assert.isAtLeast(Duration.toMillis(spent), 1000)
     }), 30_000)
 
   it.live("lets Consul ask, where it is told to, and comes back when it was forgotten", () =>

@@ -28,12 +28,21 @@ export const instances = (
   options: Options,
   service: string
 ): Stream.Stream<Roster.Roster, RegistryError> =>
-  Query.answers(api, {
-    path: `/v1/health/service/${encodeURIComponent(service)}`,
-    params: reading(options),
-    decode: Entry.toRoster,
-    permitted: (list, isFiltered) =>
-      list.length > 0 ? Effect.void : isFiltered ? forbidden(service) : authorized(api, service)
+  Stream.suspend(() => {
+    /** Whether the last list was empty, and may be. */
+    let isTrusted = false
+    const permitted = Effect.fnUntraced(function*(list: Roster.Roster, isFiltered: boolean) {
+      const isEmpty = list.length === 0
+      if (isEmpty && isFiltered) return yield* forbidden(service)
+      if (isEmpty && !isTrusted) yield* authorized(api, service)
+      isTrusted = isEmpty
+    })
+    return Query.answers(api, {
+      path: `/v1/health/service/${encodeURIComponent(service)}`,
+      params: reading(options),
+      decode: Entry.toRoster,
+      permitted
+    })
   })
 
 /** The names of all services, sorted, now and whenever they may have changed. Consul's own is none of the fleet. */
