@@ -39,9 +39,9 @@ const all: ReadonlyArray<(() => ReadonlyArray<Row>)> = [
         ? { members: 32, blocked: [8], spells: [8000], seconds: 60, seeds: seeds.slice(0, 1) }
         : {
           members: 128,
-          blocked: [1, 2, 4, 8, 16, 32],
-          spells: [128, 512, 2000, 8000, 32_000],
-          seconds: 120,
+          blocked: [1, 4, 16, 32],
+          spells: [128, 2000, 8000, 32_000],
+          seconds: 60,
           seeds: seeds.slice(0, 1)
         },
       seeds
