@@ -207,8 +207,7 @@ const narrow = (
   Layer.effect(
     Selector,
     Effect.map(Selector, (selector) => {
-      let asked: SelectOptions | undefined
-      let narrowed = more(asked)
+      let [asked, narrowed] = [undefined as SelectOptions | undefined, more(undefined)]
       return Selector.of({
         select: (service, lease, options) => {
           // First attempts have the same options, one after the other.
