@@ -182,6 +182,19 @@ describe("EjectingSelector", () => {
       }), { base: "1 day", longest: "1 minute" }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
+  it.effect("says nothing of the only instance there is", () => {
+    const said: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void said.push(message))
+    return seeded((registry) =>
+      Effect.gen(function*() {
+        yield* registry.tell(instance("a"))
+        yield* calls("a", refused, refused)
+        assert.deepStrictEqual(yield* taking(), ["a"])
+        assert.lengthOf(said, 0)
+      })
+    ).pipe(Effect.provide(Logger.layer([logger])))
+  })
+
   it.effect("puts out who was spared, once another one is back", () =>
     seeded((registry) =>
       Effect.gen(function*() {

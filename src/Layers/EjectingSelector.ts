@@ -189,7 +189,8 @@ const judge = ({ fiber, lease, rules, selector, service, ward }: Choice): Effect
   }
   return Effect.flatMap(Effect.ignore(selector.select(service, lease, { keep })), () => {
     const spared = Ward.judge(ward, present, () => lot(fiber), rules)
-    if (spared === undefined) return Effect.void
+    // Where there is but one, to keep it is no decision: the calls themselves say that it fails.
+    if (spared === undefined || present.size === 1) return Effect.void
     const facts = { service, out: ward.out.size, of: present.size }
     return Effect.annotateLogs(Effect.logWarning(`${spared} fails, and stays: enough instances are out`), facts)
   })
