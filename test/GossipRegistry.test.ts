@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as GossipRegistry from "../src/Layers/GossipRegistry.ts"
 import { Registry } from "../src/Registry.ts"
+import * as Crowds from "./gossip/crowds.ts"
 import { addressOf, alive, alone, member, until } from "./gossip/members.ts"
 import { awaitList, ids, instance, registrySuite } from "./suites/registry.ts"
 
@@ -141,6 +142,19 @@ describe("a member of a gossip cluster", () => {
       const late = yield* member({ port })
       yield* until(() => alive(late).length === 2 && alive(early).length === 2, "two members")
     }))
+
+  it.live("finds one again that it has lost, though that one asks nobody", () =>
+    Effect.gen(function*() {
+      const first = yield* member()
+      const stateOf = () => first.node.swim.get("lost")?.state
+      const start = { preset: "local", count: 1, node: "lost" } as const
+      const crowd = yield* Crowds.open({ ...start, join: [addressOf(first)] })
+      yield* until(() => stateOf() === "alive", "a member")
+      crowd.kill()
+      yield* until(() => stateOf() === "dead", "a member that is lost")
+      yield* Crowds.open({ ...start, join: [], port: Number(crowd.addresses[0]?.split(":")[1]) })
+      yield* until(() => stateOf() === "alive", "a member that is found again", 30_000)
+    }), 60_000)
 
   it.live("overrules what is still told of an earlier process of its name", () =>
     Effect.gen(function*() {
