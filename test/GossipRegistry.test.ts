@@ -171,13 +171,14 @@ describe("a member of a gossip cluster", () => {
       yield* awaitList(orders, (list) => ids(list).join() === "three")
     }))
 
-  it.live("says what is wrong with a key, a label or a port", () =>
+  it.live("says what is wrong with a key, a label, a name or a port", () =>
     Effect.gen(function*() {
       const problem = (options: GossipRegistry.Options) =>
         Effect.map(Effect.flip(member(options)), ({ message }) => message)
       const short = Redacted.make(Buffer.alloc(15).toString("base64"))
       assert.include(yield* problem({ keys: [short] }), "key 1 has 15 bytes in base64, and AES takes 16, 24 or 32")
       assert.include(yield* problem({ label: "x".repeat(256) }), "the label has 256 bytes, and 255 are the most")
+      assert.include(yield* problem({ node: "x".repeat(256) }), "has 256 bytes, and must have 1 to 255")
       const { node } = yield* member()
       const { port } = node.swim.self
       assert.include(yield* problem({ port }), `port ${port} of 127.0.0.1 cannot be used`)

@@ -1,8 +1,8 @@
 /**
  * Everything that a service needs, in one layer: the defaults, each replaceable by another layer of its tag.
  *
- * Instances find each other over multicast DNS, calls go to the one that answers soonest, as JSON, over HTTP on one port, and so
- * do events. The parts are shared: services, clients and the broker of one program use one registry and one port.
+ * Instances find each other over multicast DNS, calls go to the one that answers soonest, as JSON, over HTTP on one port,
+ * and so do events. The parts are shared: services, clients and the broker of one program use one registry and one port.
  */
 import * as Layer from "effect/Layer"
 import type { Broker } from "../Broker.ts"

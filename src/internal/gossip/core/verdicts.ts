@@ -81,13 +81,13 @@ export const about = (member: Member): Message & { readonly _tag: "Alive" } => (
   versions: member.versions
 })
 
+/** The most bytes of a name, so that news of a member fits into a packet beside a question. */
+export const maxName = 255
+
 export const isSameEndpoint = (one: Endpoint, other: Endpoint): boolean =>
   one.port === other.port && isSame(one.address, other.address)
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-/** Bytes of a name, so that news of a member fits into a packet beside a question. */
-const maxName = 255
 
 /** The largest incarnation that can be written. */
 const lastIncarnation = 0xFFFF_FFFF

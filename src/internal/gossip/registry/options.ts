@@ -10,6 +10,7 @@ import { RegistryError, RegistryUnavailable } from "../../../Registry.ts"
 import * as Hosts from "../../hosts.ts"
 import * as Id from "../../id.ts"
 import * as Settings from "../core/settings.ts"
+import * as Verdicts from "../core/verdicts.ts"
 import * as Keyring from "../wire/keyring.ts"
 import type * as Packet from "../wire/packet.ts"
 import * as Endpoints from "./endpoints.ts"
@@ -92,10 +93,16 @@ export const advertised = ({ advertise, host = "0.0.0.0" }: Options): Effect.Eff
     )
   )
 
-export const nameOf = ({ node }: Options): Effect.Effect<string> =>
-  node === undefined
-    ? Effect.map(Id.make, (id) => `${Os.hostname().slice(0, 63)}-${id.slice(0, 12)}`)
+/** The member's name. Fails where others would not take it in, and would not say so. */
+export const nameOf = ({ node }: Options): Effect.Effect<string, RegistryError> => {
+  if (node === undefined) {
+    return Effect.map(Id.make, (id) => `${Os.hostname().slice(0, 63)}-${id.slice(0, 12)}`)
+  }
+  const length = Buffer.byteLength(node)
+  return length === 0 || length > Verdicts.maxName
+    ? unavailable(`the name of the member has ${length} bytes, and must have 1 to ${Verdicts.maxName}`)
     : Effect.succeed(node)
+}
 
 export const settingsOf = ({ preset = "lan" }: Options): Settings.Settings => ({
   lan: Settings.lan,
