@@ -23,6 +23,7 @@ import * as Nats from "./servers/nats.ts"
 import * as Operator from "./servers/natsOperator.ts"
 import * as Process from "./servers/process.ts"
 import { brokerSuite, listen, message, words } from "./suites/broker.ts"
+import { handledWhileMembersChange } from "./suites/rebalancing.ts"
 import { local } from "./tls/certificates.ts"
 
 describe.skipIf(Nats.isMissing)("with nats-server", () => {
@@ -247,27 +248,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
 
     it.live("loses nothing while members of a group come and go", () =>
       Effect.gen(function*() {
-        const counts = new Map<string, number>()
-        const done = yield* Deferred.make<void>()
-        const sent = Array.from({ length: 2000 }, (_, at) => `word ${at}`)
-        const handler = (word: string) =>
-          Effect.flatMap(Effect.yieldNow, () => {
-            counts.set(word, (counts.get(word) ?? 0) + 1)
-            return counts.size === sent.length ? Deferred.succeed(done, undefined) : Effect.void
-          })
-        const join = Effect.gen(function*() {
-          const scope = yield* Scope.fork(yield* Effect.scope)
-          yield* Scope.provide(Broker.subscribe(words("a"), handler, { group: "g" }), scope)
-          return scope
-        })
-        const members = [yield* join, yield* join]
-        for (let at = 0; at < sent.length; at += 100) {
-          const publishing = yield* Effect.forkChild(Broker.publishAll(words("a"), sent.slice(at, at + 100)))
-          members.push(yield* join)
-          yield* Scope.close(members.shift()!, Exit.void)
-          yield* Fiber.join(publishing)
-        }
-        yield* Deferred.await(done)
+        const counts = yield* handledWhileMembersChange
         assert.deepStrictEqual([...counts.values()].filter((count) => count !== 1), [])
       }).pipe(Effect.provide(live())))
   })

@@ -21,6 +21,7 @@ import * as RedisBroker from "../src/Layers/RedisBroker.ts"
 import { Header, type Received } from "../src/Message.ts"
 import * as Redis from "./servers/redis.ts"
 import { brokerSuite, graveyard, listen, message, words } from "./suites/broker.ts"
+import { handledWhileMembersChange } from "./suites/rebalancing.ts"
 
 describe.skipIf(Redis.isMissing)("with redis-server", () => {
   const scope = Scope.makeUnsafe()
@@ -254,25 +255,7 @@ describe.skipIf(Redis.isMissing)("with redis-server", () => {
 
     it.live("loses nothing while members of a group come and go", () =>
       Effect.gen(function*() {
-        const heard = new Set<string>()
-        const done = yield* Deferred.make<void>()
-        const sent = Array.from({ length: 2000 }, (_, at) => `word ${at}`)
-        const handler = (word: string) =>
-          Effect.flatMap(Effect.yieldNow, () =>
-            heard.add(word).size === sent.length ? Deferred.succeed(done, undefined) : Effect.void)
-        const join = Effect.gen(function*() {
-          const scope = yield* Scope.fork(yield* Effect.scope)
-          yield* Scope.provide(Broker.subscribe(words("a"), handler, { group: "g" }), scope)
-          return scope
-        })
-        const members = [yield* join, yield* join]
-        for (let at = 0; at < sent.length; at += 100) {
-          const publishing = yield* Effect.forkChild(Broker.publishAll(words("a"), sent.slice(at, at + 100)))
-          members.push(yield* join)
-          yield* Scope.close(members.shift()!, Exit.void)
-          yield* Fiber.join(publishing)
-        }
-        yield* Deferred.await(done)
+        assert.strictEqual((yield* handledWhileMembersChange).size, 2000)
       }).pipe(Effect.provide(live())))
   })
 })
