@@ -23,12 +23,19 @@ import type { Link } from "../link.ts"
 
 /** What the stream keeps. */
 export interface Options {
+  /** The stream's name, which its subjects begin with; `micro` unless told. One that is there is used as it is. */
   readonly stream?: string | undefined
+  /** Where the stream is kept; in files unless told. */
   readonly storage?: "file" | "memory" | undefined
+  /** How many servers keep it; 1 unless told. */
   readonly replicas?: number | undefined
+  /** How long events are kept, handled or not; 7 days unless told. */
   readonly maxAge?: Duration.Input | undefined
+  /** How many bytes of events are kept; 1 GiB unless told. Beyond it the oldest go, handled or not. */
   readonly maxBytes?: number | undefined
+  /** How long the ids of events are remembered, so that none is stored twice; 2 minutes unless told. */
   readonly duplicateWindow?: Duration.Input | undefined
+  /** After which an event of which nothing is heard is handed to somebody else; 30 seconds unless told. */
   readonly ackWait?: Duration.Input | undefined
 }
 
