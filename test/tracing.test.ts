@@ -12,6 +12,7 @@ import { LocalRpcLive } from "../src/Layers/LocalRpc.ts"
 import { Registry } from "../src/Registry.ts"
 import * as Rpc from "../src/Rpc.ts"
 import { client, deadAddress, FirstSelector, inMemory, knowing, makeRegistry, network, serve } from "./suites/fleet.ts"
+import { recording } from "./suites/recording.ts"
 import { reasonOf } from "./suites/rpc.ts"
 
 class Front extends Contract.Service<Front>()("front", {
@@ -42,19 +43,6 @@ const servers = Layer.mergeAll(
 /** The front's client; the front calls the back, and all is over the same `Rpc`. */
 const build = (rpc: Layer.Layer<Rpc.Rpc, unknown>) =>
   Effect.map(Layer.build(Layer.provide(servers, rpc)), Context.get(Front))
-
-/** A tracer that keeps what it was told, in the order of beginning. */
-const recording = () => {
-  const spans: Array<Tracer.NativeSpan> = []
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
-  return { spans, tracer }
-}
 
 const parentOf = (span: Tracer.Span): string | undefined =>
   span.parent._tag === "Some" ? span.parent.value.spanId : undefined

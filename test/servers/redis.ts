@@ -1,8 +1,7 @@
 /** A server of Redis, which writes down all that it is told. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { once } from "node:events"
-import * as net from "node:net"
+import * as Ports from "./ports.ts"
 import * as Process from "./process.ts"
 
 export const isMissing = Process.isMissing("redis-server")
@@ -18,22 +17,10 @@ export const open = Effect.fnUntraced(function*(
   { flags = [] }: { readonly flags?: ReadonlyArray<string> } = {}
 ): Effect.fn.Return<Redis, never, Scope.Scope> {
   const folder = yield* Process.folder
-  const port = yield* freePort
+  const port = (yield* Effect.promise(() => Ports.free(1)))[0]!
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", ...flags]
   const server = yield* Process.program("redis-server", () => args, /Ready to accept connections/)
   const start = Effect.asVoid(server.start)
   yield* start
   return { ...server, url: `redis://127.0.0.1:${port}`, start }
-})
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** One that nobody had a moment ago: the server cannot choose one by itself. */
-const freePort = Effect.promise(async () => {
-  const server = net.createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
 })

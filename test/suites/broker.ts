@@ -19,6 +19,7 @@ import type { BrokerError } from "../../src/BrokerError.ts"
 import type { Codec } from "../../src/Codec.ts"
 import { JsonCodecLive } from "../../src/Layers/JsonCodec.ts"
 import { Header, type Message, type Received } from "../../src/Message.ts"
+import { recording } from "./recording.ts"
 
 /** A topic of words. */
 export const words = (name: string) => Broker.topic(name, Schema.String)
@@ -527,19 +528,6 @@ const stuck = Effect.gen(function*() {
     Broker.subscribe(words(topic), handler, options)
   return { running, interrupted, subscribe }
 })
-
-/** A tracer that keeps what it was told. */
-const recording = () => {
-  const spans: Array<Tracer.NativeSpan> = []
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
-  return { spans, tracer }
-}
 
 /** How many handlers of one subscription were seen to run at a time, while twelve events came. */
 const overlapping = (options: Broker.SubscribeOptions<string>) =>
