@@ -1,5 +1,5 @@
 /**
- * One process of a contender: `child.ts <contender> subscribe` or `child.ts <contender> publish <facts>…`.
+ * One process of a contender: `child.ts <contender> subscribe <server>` or `child.ts <contender> publish <server> <facts>…`.
  */
 import { contenders, type Name, type News } from "./contender.ts"
 
@@ -8,7 +8,7 @@ const tell = (news: News): void => void process.send?.(news)
 // A parent that is gone leaves nobody behind.
 process.once("disconnect", () => process.exit())
 
-const [name, half, ...facts] = process.argv.slice(2) as [Name, string, ...Array<string>]
+const [name, half, server, ...facts] = process.argv.slice(2) as [Name, string, string, ...Array<string>]
 const contender = await contenders[name]()
 
 let count = 0
@@ -22,8 +22,8 @@ if (half === "subscribe") {
   report(
     await contender.subscribe((events) => {
       count += events
-    })
+    }, server)
   )
 } else {
-  await contender.publish(facts)
+  await contender.publish(facts, server)
 }

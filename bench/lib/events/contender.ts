@@ -2,22 +2,27 @@
  * Those whose events are measured.
  */
 
-/** One way of carrying events. */
+/** One way of carrying events. `server` is the address of what stands between, where something does. */
 export interface Contender {
   /** Counts events as they come; gives what the publisher has to know. */
-  readonly subscribe: (count: (events: number) => void) => Promise<string>
+  readonly subscribe: (count: (events: number) => void, server: string) => Promise<string>
   /** Publishes as fast as it can, for good. */
-  readonly publish: (facts: ReadonlyArray<string>) => Promise<void>
+  readonly publish: (facts: ReadonlyArray<string>, server: string) => Promise<void>
 }
 
 export const contenders = {
   "raw-frames": () => import("./raw-frames.ts"),
-  "http-broker": () => import("./http-broker.ts")
+  "http-broker": () => import("./http-broker.ts"),
+  "nats": () => import("./nats.ts").then(({ plain }) => plain),
+  "nats-headers": () => import("./nats.ts").then(({ described }) => described),
+  "nats-broker": () => import("./brokers.ts").then(({ nats }) => nats),
+  "jetstream": () => import("./jetstream.ts"),
+  "jetstream-broker": () => import("./brokers.ts").then(({ jetStream }) => jetStream),
+  "redis": () => import("./redis.ts"),
+  "redis-broker": () => import("./brokers.ts").then(({ redis }) => redis)
 } satisfies Record<string, () => Promise<Contender>>
 
 export type Name = keyof typeof contenders
-
-export const names = Object.keys(contenders) as ReadonlyArray<Name>
 
 /** What a process tells of itself. */
 export interface News {
@@ -34,3 +39,13 @@ export const event = (n: number): { readonly id: number; readonly name: string }
   id: n & 0xffff,
   name: "Ada Lovelace"
 })
+
+/** Events of one publishing through a server, after which its answer is waited for, and publishings at a time. */
+export const batch = 512
+const publishers = 4
+
+/** Repeats a publishing for good, so many at a time. */
+export const forever = (publishing: () => Promise<unknown>): Promise<void> => {
+  const one = (): Promise<void> => publishing().then(one)
+  return Promise.all(Array.from({ length: publishers }, one)).then(() => undefined)
+}
