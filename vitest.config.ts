@@ -1,9 +1,12 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
-    hookTimeout: 20_000
+    hookTimeout: 20_000,
+    // Most tests wait for other processes most of the time: where there are but two cores, one worker leaves both idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1)
   }
 })
