@@ -1,7 +1,7 @@
 /**
- * Headers of events as headers of NATS. The id has the place that JetStream compares, `Nats-Msg-Id`.
+ * Headers of events as headers of NATS. The id has the place that JetStream compares.
  */
-import { headers as make, type MsgHdrs } from "@nats-io/transport-node"
+import type { MsgHdrs } from "@nats-io/transport-node"
 import { Buffer } from "node:buffer"
 import { Header, type Message } from "../../Message.ts"
 
@@ -14,27 +14,11 @@ export interface Read {
   readonly handed: number
 }
 
-const idHeader = "Nats-Msg-Id"
+/** Where the id of a message is. */
+export const id = "Nats-Msg-Id"
 
-/**
- * Writes the headers of messages that were handed over so many times. What it gives is good until it is asked again:
- * the messages of one publishing share their headers, and to check them for each would cost more than the message.
- */
-export const writer = (): (message: Message, handed?: number) => MsgHdrs => {
-  let last: Message["headers"] | undefined
-  let written = make()
-  return ({ headers, id }, handed = 0) => {
-    if (headers !== last) {
-      written = make()
-      for (const name in headers) written.append(name, headers[name]!)
-      last = headers
-    }
-    written.set(idHeader, id)
-    if (handed > 0) written.set(Header.attempt, String(handed))
-    else written.delete(Header.attempt)
-    return written
-  }
-}
+/** What a message without headers says. */
+export const none: Read = { id: "", headers: {}, handed: 0 }
 
 /** What is wrong with headers that NATS cannot carry. */
 export const problemOf = (headers: Message["headers"]): string | undefined => {
@@ -49,8 +33,8 @@ export const problemOf = (headers: Message["headers"]): string | undefined => {
 export const most = 32 * 1024
 
 /** How many bytes the headers of a message take. */
-export const sizeOf = ({ headers, id }: Message): number => {
-  const lines = [...Object.entries(headers), [idHeader, id]]
+export const sizeOf = (message: Message): number => {
+  const lines = [...Object.entries(message.headers), [id, message.id]]
   return lines.reduce(
     (size, [name, value]) => size + Buffer.byteLength(`${name}: ${value}\r\n`),
     "NATS/1.0\r\n\r\n".length
@@ -60,17 +44,17 @@ export const sizeOf = ({ headers, id }: Message): number => {
 /** Headers of any publisher; those that the server adds are left out. */
 export const read = (written: MsgHdrs | undefined): Read => {
   const headers: Record<string, string> = {}
-  let id = ""
+  let own = ""
   let handed = 0
   for (const [name, values] of written ?? []) {
     const value = values.length === 1 ? values[0]! : values.join(", ")
-    if (name === idHeader) {
-      id = value
+    if (name === id) {
+      own = value
       continue
     }
     const lower = name.toLowerCase()
     if (lower === Header.attempt) handed = Number.parseInt(value, 10) || 0
     else if (!lower.startsWith("nats-")) headers[lower] = value
   }
-  return { id, headers, handed }
+  return { id: own, headers, handed }
 }

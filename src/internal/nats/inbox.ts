@@ -4,14 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Message } from "../../Message.ts"
-
-/** An event, and how often it was handed over before. */
-export interface Entry {
-  readonly message: Message
-  readonly topic: string
-  readonly handed: number
-}
+import type { Entry } from "./entry.ts"
 
 type Taken = readonly [Entry, ...Array<Entry>]
 

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { BrokerError, BrokerUnavailable, Refused } from "../../BrokerError.ts"
 import type { Message, Receipt } from "../../Message.ts"
 import * as Limits from "../broker/limits.ts"
+import * as Head from "./head.ts"
 import * as Headers from "./headers.ts"
 import type { Link } from "./link.ts"
 import * as Subject from "./subject.ts"
@@ -22,7 +23,7 @@ export const publish = Effect.fnUntraced(function*(
   const connection = yield* Effect.mapError(link.up, unavailable(topic))
   const { max_payload: largest, server_name: server } = connection.info!
   yield* checkSizes(topic, messages, largest)
-  const write = Headers.writer()
+  const write = Head.writer()
   for (let at = 0; at < messages.length;) {
     for (let bytes = 0, end = at + runEvents; at < messages.length && at < end && bytes < runBytes; at++) {
       const message = messages[at]!

@@ -13,12 +13,14 @@ export const check = (topic: string, wildcards: boolean): Effect.Effect<void, Br
   return problem === undefined ? Effect.void : Effect.fail(new BrokerError({ reason: new Refused({ topic, problem }) }))
 }
 
+/** What a pattern may match and no user has published: answers to requests, the server's own affairs, and ours. */
+export const isPrivate = (subject: string): boolean =>
+  subject.startsWith("$") || subject.startsWith("_INBOX.") || subject.startsWith(own)
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 const problemOf = (topic: string, wildcards: boolean): string | undefined => {
-  if (topic.startsWith("$") || topic.startsWith("_INBOX.") || topic.startsWith(own)) {
-    return `topics that begin with $, _INBOX. or ${own} are taken`
-  }
+  if (isPrivate(topic)) return `topics that begin with $, _INBOX. or ${own} are taken`
   const tokens = topic.split(".")
   if (tokens.includes("")) return "a topic of NATS has a name before, between and after its dots"
   if (!/[*>]/.test(topic)) return undefined

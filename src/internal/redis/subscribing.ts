@@ -67,19 +67,23 @@ export const subscribe = Effect.fnUntraced(function*(
       Effect.andThen(Effect.promise(() => holding.giveBack(held, claimAfterMillis))),
       Effect.forkIn(scope)
     )
-  const deliver = (held: Entries.Held): Delivery => ({
-    message: held.message,
-    topic,
-    attempt: held.attempt,
-    ack: Effect.sync(() => holding.ack(held)),
-    giveBack: (delay = Duration.zero) => {
-      const millis = Duration.toMillis(delay)
-      return millis > claimAfterMillis
-        ? Effect.asVoid(rest(held, millis))
-        : Effect.andThen(bounded(link, () => holding.giveBack(held, millis)), millis === 0 ? nudge : Effect.void)
-    },
-    stillWorking: bounded(link, () => holding.keep([held]))
-  })
+  const deliver = (held: Entries.Held): Delivery => {
+    const ackUnsafe = () => holding.ack(held)
+    return {
+      message: held.message,
+      topic,
+      attempt: held.attempt,
+      ack: Effect.sync(ackUnsafe),
+      ackUnsafe,
+      giveBack: (delay = Duration.zero) => {
+        const millis = Duration.toMillis(delay)
+        return millis > claimAfterMillis
+          ? Effect.asVoid(rest(held, millis))
+          : Effect.andThen(bounded(link, () => holding.giveBack(held, millis)), millis === 0 ? nudge : Effect.void)
+      },
+      stillWorking: bounded(link, () => holding.keep([held]))
+    }
+  }
   const pull = Effect.map(holding.take, ([first, ...others]) => [deliver(first), ...others.map(deliver)] as const)
   return { deliveries: Stream.fromPull(Effect.succeed(pull)), stillWorkingEvery: third }
 })

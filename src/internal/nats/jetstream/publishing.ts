@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { BrokerError, Refused } from "../../../BrokerError.ts"
 import type { Message, Receipt } from "../../../Message.ts"
-import * as Headers from "../headers.ts"
+import * as Head from "../head.ts"
 import type { Link } from "../link.ts"
 import * as Core from "../publishing.ts"
 import type { EventStream } from "./stream.ts"
@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function*(
 
   const send = (connection: NatsConnection, topic: string, { begin, waiting }: Run) => {
     begin()
-    const write = Headers.writer()
+    const write = Head.writer()
     for (const [token, message] of waiting) {
       const headers = write(message)
       connection.publish(`${stream.name}.${topic}`, message.body, { headers, reply: `${inbox}.${token}` })

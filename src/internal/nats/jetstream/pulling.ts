@@ -8,8 +8,9 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node"
 import { nanos } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { Buffer } from "node:buffer"
 import type { Message } from "../../../Message.ts"
-import * as Headers from "../headers.ts"
+import * as Head from "../head.ts"
 
 /** An event that was handed out and not accepted yet. */
 export interface Entry {
@@ -57,6 +58,7 @@ export const make = (connection: NatsConnection, options: {
 }): Pulling => {
   const { prefetch } = options
   const owed = new Map<number, Entry>()
+  const readHead = Head.reader()
   let waiting: Array<Entry> = []
   let taker: (() => void) | undefined
   let held = 0
@@ -81,7 +83,7 @@ export const make = (connection: NatsConnection, options: {
     else if (code === 503 || /deleted/i.test(description)) options.lost()
   }
   const enter = (message: Msg) => {
-    const told = read(message, options.stream)
+    const told = read(message, options.stream, readHead)
     if (told === undefined) return
     const { attempt, sequence } = told
     if (asked > 0) asked--
@@ -175,20 +177,18 @@ const expires = 30_000
 const working = "+WPI"
 
 /** What the place where a message is settled tells of it, besides. */
-const read = (
-  { data, headers: written, reply, subject }: Msg,
-  stream: string
-): Omit<Entry, "isHeld"> | undefined => {
+const read = (message: Msg, stream: string, readHead: Head.Reader): Omit<Entry, "isHeld"> | undefined => {
+  const { data: body, reply, subject } = message
   if (reply === undefined) return undefined
   const tokens = reply.split(".")
   // With a domain and an account in front, where the server knows of them.
   const at = tokens.length > 9 ? 6 : 4
   const sequence = Number(tokens[at + 1])
   if (tokens[1] !== "ACK" || !Number.isSafeInteger(sequence)) return undefined
-  const { headers, id } = Headers.read(written)
+  const { headers, id } = readHead(message, body, Buffer.byteLength(subject) + Buffer.byteLength(reply))
   return {
     sequence,
-    message: { id: id === "" ? `${stream}-${sequence}` : id, headers, body: data },
+    message: { id: id === "" ? `${stream}-${sequence}` : id, headers, body },
     topic: subject.slice(stream.length + 1),
     place: reply,
     attempt: Number(tokens[at])

@@ -60,14 +60,19 @@ export const subscribe = Effect.fnUntraced(function*(
   yield* Effect.forkScoped(Effect.repeat(Effect.delay(keep(pulling), stillWorkingEvery), Schedule.forever))
   yield* Effect.forkScoped(watch(pulling))
 
-  const deliver = (entry: Pulling.Entry): Delivery => ({
-    message: entry.message,
-    topic: entry.topic,
-    attempt: entry.attempt,
-    ack: Effect.sync(() => pulling.settle(entry, Pulling.accepted)),
-    giveBack: (delay) => Effect.sync(() => pulling.settle(entry, Pulling.givenBack(delay && Duration.toMillis(delay)))),
-    stillWorking: Effect.sync(() => pulling.tell(entry))
-  })
+  const deliver = (entry: Pulling.Entry): Delivery => {
+    const ackUnsafe = () => pulling.settle(entry, Pulling.accepted)
+    return {
+      message: entry.message,
+      topic: entry.topic,
+      attempt: entry.attempt,
+      ack: Effect.sync(ackUnsafe),
+      ackUnsafe,
+      giveBack: (delay) =>
+        Effect.sync(() => pulling.settle(entry, Pulling.givenBack(delay && Duration.toMillis(delay)))),
+      stillWorking: Effect.sync(() => pulling.tell(entry))
+    }
+  }
   const pull = Effect.map(pulling.take, ([first, ...others]) => [deliver(first), ...others.map(deliver)] as const)
   return { deliveries: Stream.fromPull(Effect.succeed(pull)), stillWorkingEvery }
 })
