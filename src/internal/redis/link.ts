@@ -99,6 +99,8 @@ const open = (options: Options.Options) => {
     ...settings,
     RESP: 2,
     disableOfflineQueue: true,
+    // A timer for each command costs more than the command. Who waits for an answer has a bound of its own.
+    commandOptions: { timeout: 0 },
     // Beyond what publishings and acknowledgements ever have under way.
     commandsQueueMaxLength: 65_536,
     pingInterval: 10_000,
