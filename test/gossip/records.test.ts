@@ -52,11 +52,25 @@ describe("what is known of services", () => {
     records.put(record("a", 1), 10)
     records.put(record("a", 2, { service: "users", ids: [] }), 10)
     records.put(record("b", 1), 10)
-    records.sweep((node) => node === "a", 10)
+    assert.deepStrictEqual(records.sweep((node) => node === "a", 10), [])
     assert.deepStrictEqual([...records.nodes()], ["a", "b"])
-    records.sweep((node) => node === "a", 11)
+    assert.lengthOf(records.sweep((node) => node === "a", 11), 2)
     assert.deepStrictEqual(records.of("a").map(({ service }) => service), ["orders"])
     assert.deepStrictEqual([...records.nodes()], ["a"])
+  })
+})
+
+describe("hearsay", () => {
+  it("counts until there is a record, is told to nobody, and forgotten unless it is heard again", () => {
+    const records = Records.make()
+    records.put(record("a", Records.hearsay, { service: "users", life: 1 }), 10)
+    records.put(record("a", Records.hearsay, { life: 1 }), 10)
+    assert.strictEqual(records.put(record("a", Records.hearsay, { life: 2 }), 20), "New")
+    assert.deepStrictEqual([records.told("a"), records.sum("a")], [[], 0])
+    assert.deepStrictEqual(records.sweep(() => true, 11).map(({ service }) => service), ["users"])
+    assert.strictEqual(records.put(record("a", 1), 20), "New")
+    assert.strictEqual(records.put(record("a", Records.hearsay, { life: 9 }), 20), "Old")
+    assert.deepStrictEqual(records.told("a").map(({ service }) => service), ["orders"])
   })
 })
 

@@ -4,8 +4,9 @@
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { Endpoint, Instance } from "../../Registry.ts"
+import type { Instance } from "../../Registry.ts"
 import * as Hosts from "../hosts.ts"
+import * as GoMicro from "../registry/goMicro.ts"
 
 /** A key and its value, as text. */
 export interface Record {
@@ -44,19 +45,8 @@ export const fromInstance = (instance: Instance, prefix: string): Result.Result<
 }
 
 /** The instance of a record; nothing where it is none. */
-export const toInstance = (value: string): Instance | undefined => {
-  const service = Option.getOrUndefined(decode(value))
-  const node = service?.nodes?.[0]
-  if (service === undefined || node === undefined) return undefined
-  return new Instance({
-    id: node.id,
-    service: service.name,
-    version: service.version ?? "",
-    address: node.url ?? `http://${node.address}`,
-    metadata: { ...service.metadata, ...node.metadata },
-    endpoints: (service.endpoints ?? []).map(({ metadata, name }) => new Endpoint({ name, metadata: metadata ?? {} }))
-  })
-}
+export const toInstance = (value: string): Instance | undefined =>
+  Option.getOrUndefined(Option.map(decode(value), GoMicro.toInstances))?.[0]
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -68,19 +58,4 @@ const trimmed = (prefix: string): string => prefix.replace(/\/+$/, "")
 /** As Go Micro does. The exact name stands in the value. */
 const segment = (name: string): string => name.replaceAll("/", "-")
 
-const Metadata = Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.String)))
-
-const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({
-  name: Schema.String,
-  version: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  metadata: Metadata,
-  endpoints: Schema.optionalKey(
-    Schema.NullOr(Schema.Array(Schema.Struct({ name: Schema.String, metadata: Metadata })))
-  ),
-  nodes: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Struct({
-    id: Schema.String,
-    address: Schema.String,
-    metadata: Metadata,
-    url: Schema.optionalKey(Schema.String)
-  }))))
-})))
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(GoMicro.Service))

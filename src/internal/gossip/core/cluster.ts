@@ -32,7 +32,7 @@ export interface Port {
   /** A member came, went or changed. */
   readonly changed: (change: Change) => void
   /** News of the application has come, for the first time or again. */
-  readonly heard: (payload: Uint8Array) => void
+  readonly heard: (payload: Uint8Array, from: Endpoint) => void
 }
 
 /** Who this member is. */

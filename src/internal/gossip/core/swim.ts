@@ -101,7 +101,7 @@ export const make = (
       case "Dead":
         return Verdicts.dead(cluster, message)
       case "User":
-        return port.heard(message.payload)
+        return port.heard(message.payload, from)
     }
   }
   return {

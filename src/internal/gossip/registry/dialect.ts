@@ -22,6 +22,8 @@ export interface Speaker {
   readonly repeats: boolean
   /** Whether a member runs this package. */
   readonly isOurs: (member: Member) => boolean
+  /** Whether a member may run Go Micro, and have services to tell of in its own words. */
+  readonly isGuest: (member: Member) => boolean
   /** News as it is carried. */
   readonly wrap: (news: Uint8Array) => Uint8Array
   /** The news of this package that something carried has, if any; what else it means is seen to. */
@@ -42,6 +44,7 @@ export const plain: Dialect = {
   make: () => ({
     repeats: false,
     isOurs: ({ meta }) => Buffer.compare(meta, plain.meta) === 0,
+    isGuest: ({ meta }) => meta.length === 0,
     wrap: (news) => news,
     unwrap: (payload) => payload,
     wrapState: (state) => state,

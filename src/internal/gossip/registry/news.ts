@@ -25,7 +25,10 @@ export type Told =
   | { readonly _tag: "News"; readonly records: ReadonlyArray<Record> }
   | { readonly _tag: "Question" | "Answer"; readonly sums: Sums; readonly records: ReadonlyArray<Record> }
 
-export const mark = 239
+const mark = 239
+
+/** Whether something carried is of this package. */
+export const isOurs = (payload: Uint8Array): boolean => payload[0] === mark
 
 /** A record that is carried from now on. */
 export const record = (facts: Omit<Record, "bytes">): Record => {
@@ -50,7 +53,7 @@ export const write = (told: Told): Uint8Array => {
 
 /** What was told; nothing where it is somebody else's. */
 export const read = (payload: Uint8Array): Told | Problem | undefined =>
-  payload[0] !== mark ? undefined : attempt(() => {
+  !isOurs(payload) ? undefined : attempt(() => {
     const reader = Msgpack.makeReader(payload)
     reader.at = 1
     const kind = kinds[Msgpack.byte(reader)]

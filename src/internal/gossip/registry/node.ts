@@ -8,7 +8,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { now } from "../../wheel.ts"
 import type { Change, Port as Way } from "../core/cluster.ts"
-import { isGone } from "../core/members.ts"
+import { isGone, type Member } from "../core/members.ts"
 import { carried } from "../core/packets.ts"
 import * as Settings from "../core/settings.ts"
 import * as Swim from "../core/swim.ts"
@@ -24,16 +24,18 @@ import * as Turns from "./turns.ts"
 
 /** What a cluster carries for whoever lives above it. */
 export interface Application {
-  /** News has come, for the first time or again. */
-  readonly heard: (payload: Uint8Array) => void
+  /** News has come, for the first time or again; in a packet from there, or over a connection. */
+  readonly heard: (payload: Uint8Array, from?: Endpoint) => void
   /** A member came, went or changed. */
   readonly changed: (change: Change) => void
   /** What is told to somebody who is asked to compare all that both know. */
   readonly question: () => Uint8Array
   /** What is told to somebody who asks. */
   readonly answer: (question: Uint8Array) => Uint8Array
-  /** What came of a question. */
-  readonly answered: (answer: Uint8Array, by: Endpoint) => void
+  /** Takes in what came of a question. */
+  readonly answered: (answer: Uint8Array, by: Endpoint) => Effect.Effect<void>
+  /** Whether a member tells what it knows to those only that join. */
+  readonly isGuest: (member: Member) => boolean
   /** Says what has to be said before the member takes its leave. */
   readonly leaving: Effect.Effect<void>
 }
@@ -89,12 +91,12 @@ export const make = (options: Options): Effect.Effect<Node, Port.CannotBind, Sco
       random: () => random.nextDoubleUnsafe(),
       send: (to, messages, hasChecksum) => port.send(to, Packet.write(cluster, messages, hasChecksum)),
       pingByStream: (member, sequence) => void run(Effect.ignore(ping(node, dialogue, member, sequence))),
-      exchange: (member) => void run(Effect.ignore(node.exchange(member, false))),
+      exchange: (member) => void run(Effect.ignore(node.exchange(member, application.isGuest(member)))),
       changed: (change) => {
         complaints.changed(change)
         application.changed(change)
       },
-      heard: (payload) => application.heard(payload)
+      heard: (payload, from) => application.heard(payload, from)
     }
     const node: Node = {
       swim: Swim.make(self, settings, way, Packet.overhead(cluster, 0)),
@@ -141,7 +143,8 @@ const silent: Application = {
   changed: () => undefined,
   question: () => nothing,
   answer: () => nothing,
-  answered: () => undefined,
+  answered: () => Effect.void,
+  isGuest: () => false,
   leaving: Effect.void
 }
 
@@ -167,7 +170,7 @@ const exchange = Effect.fnUntraced(function*(
   }
   const problem = yield* Turns.spread(swim.merge(answer))
   if (problem !== undefined) return yield* failed(problem)
-  application.answered(answer.userState, other)
+  yield* application.answered(answer.userState, other)
   return answer
 })
 

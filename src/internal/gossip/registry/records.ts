@@ -6,6 +6,9 @@
  */
 import type { Instance } from "../../../Registry.ts"
 
+/** The number of a record that its member has not written. It is not passed on, and forgotten unless it is heard again. */
+export const hearsay = 0
+
 /** What a member says of one service. */
 export interface Record {
   readonly node: string
@@ -23,12 +26,17 @@ export interface Records {
   readonly of: (node: string) => ReadonlyArray<Record>
   /** Takes one in that is newer. Says whether it was, or that there is no room. */
   readonly put: (record: Record, now: number) => "New" | "Old" | "Full"
-  /** A number that is the same where all living records of a member are the same, and 0 where there are none. */
+  /** Those of a member that may be passed on. */
+  readonly told: (node: string) => ReadonlyArray<Record>
+  /** A number that is the same where all of those that live are the same, and 0 where there are none. */
   readonly sum: (node: string) => number
   /** Whether it is remembered that there are none. */
   readonly nodes: () => Iterable<string>
-  /** Forgets what was over for so long: of members that nobody knows, and records that say nothing. */
-  readonly sweep: (isKnown: (node: string) => boolean, before: number) => void
+  /**
+   * Forgets what was over for so long, and returns it: what is of members that nobody knows, what says nothing, and
+   * hearsay.
+   */
+  readonly sweep: (isKnown: (node: string) => boolean, before: number) => ReadonlyArray<Record>
 }
 
 /** What is remembered of all members. */
@@ -47,6 +55,7 @@ export const make = (most: Bounds = bounds): Records => {
   const byNode = new Map<string, Map<string, Held>>()
   let count = 0
   let bytes = 0
+  const of: Records["of"] = (node) => Array.from(byNode.get(node)?.values() ?? [], ({ record }) => record)
   const drop = (held: Held): void => {
     const services = byNode.get(held.record.node)
     services?.delete(held.record.service)
@@ -56,7 +65,8 @@ export const make = (most: Bounds = bounds): Records => {
   }
   return {
     get: (node, service) => byNode.get(node)?.get(service)?.record,
-    of: (node) => Array.from(byNode.get(node)?.values() ?? [], ({ record }) => record),
+    of,
+    told: (node) => of(node).filter(({ sequence }) => sequence !== hearsay),
     put: (record, now) => {
       const services = byNode.get(record.node) ?? new Map<string, Held>()
       const held = services.get(record.service)
@@ -71,15 +81,19 @@ export const make = (most: Bounds = bounds): Records => {
     },
     sum: (node) => {
       let sum = 0
-      for (const { record } of byNode.get(node)?.values() ?? []) if (record.instances.length > 0) sum ^= digest(record)
+      for (const { record } of byNode.get(node)?.values() ?? []) {
+        if (record.instances.length > 0 && record.sequence !== hearsay) sum ^= digest(record)
+      }
       return sum >>> 0
     },
     nodes: () => byNode.keys(),
     sweep: (isKnown, before) => {
-      for (const [node, services] of byNode) {
-        const isOver = ({ record, since }: Held) => since < before && (record.instances.length === 0 || !isKnown(node))
-        for (const held of services.values()) if (isOver(held)) drop(held)
-      }
+      const isOver = ({ record, since }: Held) =>
+        since < before
+        && (record.instances.length === 0 || record.sequence === hearsay || !isKnown(record.node))
+      const over = [...byNode.values()].flatMap((services) => [...services.values()].filter(isOver))
+      over.forEach(drop)
+      return over.map(({ record }) => record)
     }
   }
 }

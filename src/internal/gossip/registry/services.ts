@@ -67,10 +67,11 @@ export const make = (node: Node, speaker: Speaker, listing: Listing): Services =
     sweep: () => {
       const { swim } = node
       context.defences = 0
-      context.records.sweep(
+      const over = context.records.sweep(
         (name) => swim.get(name) !== undefined,
         node.now() - 2 * node.settings.pushPullInterval
       )
+      for (const { node, service } of over) listing.set(service, node, [])
     },
     isInformed: () => context.isInformed,
     others: () => others(context)
@@ -98,10 +99,12 @@ const application = (context: Context): Application => {
   }
   const wrapState = (told: News.Told) => speaker.wrapState(News.write(told))
   return {
-    heard: (payload) => {
+    heard: (payload, from) => {
       const ours = speaker.unwrap(payload)
-      const told = ours && read(ours, "gossip")
+      if (ours === undefined) return
+      const told = read(ours, "gossip")
       if (told?._tag === "News") takeAll(context, told.records, told.records.length <= mostPassedOn)
+      else if (from !== undefined && !News.isOurs(ours)) node.run(heardFromGuest(context, ours, from))
     },
     changed: (change) => {
       if ("member" in change && change._tag !== "Conflict") {
@@ -117,15 +120,38 @@ const application = (context: Context): Application => {
       return told?._tag === "Question" ? wrapState(answer(context, told.sums)) : speaker.wrapState(new Uint8Array(0))
     },
     answered: (answer, by) => {
-      const told = read(speaker.unwrapState(answer), "a push/pull")
-      if (told?._tag !== "Answer") return
+      const state = speaker.unwrapState(answer)
+      const told = read(state, "a push/pull")
+      if (told?._tag !== "Answer") return toldByGuest(context, state)
       context.isInformed = true
       takeAll(context, told.records, false)
       supply(context, told.sums, by)
+      return Effect.void
     },
+    isGuest: speaker.isGuest,
     leaving: speaker.leaving
   }
 }
+
+/** Most clusters have no member of Go Micro, and load nothing of what it says. */
+const goMicro = Effect.promise(() => import("../goMicro/guests.ts"))
+
+const guests = ({ node: { swim }, speaker }: Context): ReadonlyArray<Member> =>
+  swim.members().filter((member) => !isGone(member) && speaker.isGuest(member))
+
+const heardFromGuest = (context: Context, payload: Uint8Array, from: Endpoint): Effect.Effect<void> =>
+  Effect.map(goMicro, (GoMicro) => {
+    const told = GoMicro.heard({ guests: guests(context), records: context.records }, payload, from)
+    if (isProblem(told)) context.node.complaints.once(told.message, told.message)
+    else if (told !== undefined && take(context, told)) pass(context, told, false)
+  })
+
+const toldByGuest = (context: Context, state: Uint8Array): Effect.Effect<void> =>
+  state.length === 0 || News.isOurs(state) ? Effect.void : Effect.map(goMicro, (GoMicro) => {
+    const told = GoMicro.told({ guests: guests(context), records: context.records }, state)
+    if (isProblem(told)) context.node.complaints.once(told.message, told.message)
+    else for (const record of told) take(context, record)
+  })
 
 /** What is known of those that are there. */
 const sums = ({ node: { swim }, records }: Context): News.Sums => {
@@ -144,14 +170,14 @@ const answer = (context: Context, theirs: News.Sums): News.Told => {
   return {
     _tag: "Answer",
     sums: new Map(names.map((name) => [name, ours.get(name) ?? 0])),
-    records: some(names.flatMap(context.records.of))
+    records: some(names.flatMap(context.records.told))
   }
 }
 
 /** Tells somebody what they lack. */
 const supply = ({ node, records, speaker }: Context, theirs: News.Sums, to: Endpoint): void => {
   const names = [...theirs.keys()].filter((name) => records.sum(name) !== theirs.get(name))
-  const lacking = some(names.flatMap(records.of))
+  const lacking = some(names.flatMap(records.told))
   if (lacking.length === 0) return
   node.run(Effect.ignore(node.tell(to, speaker.wrap(News.write({ _tag: "News", records: lacking })))))
 }

@@ -30,6 +30,7 @@ export const serf: Dialect = {
     return {
       repeats: true,
       isOurs: ({ meta }) => Messages.isTagged(meta),
+      isGuest: () => false,
       wrap: (payload) => {
         const said = Messages.write({ _tag: "Event", time: context.eventTime++, name: Messages.tag, payload })
         isNew(context, said)
