@@ -4,9 +4,10 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { isGone } from "../../src/internal/gossip/core/members.ts"
 import { Instance } from "../../src/Registry.ts"
 import { clock, type Start, type Told } from "./crowds.ts"
-import { addressOf, alive, member } from "./members.ts"
+import { addressOf, member } from "./members.ts"
 
 const tell = (told: Told) => void process.send?.(told)
 const { count, ...options } = JSON.parse(process.argv[2] ?? "") as Start
@@ -26,8 +27,8 @@ const program = Effect.gen(function*() {
     )
     let known = 0
     const look = Effect.sync(() => {
-      const count = alive(fleet).length
-      if (count !== known) tell({ _tag: "Alive", at: clock(), member, count })
+      const count = fleet.node.swim.members().filter((other) => !isGone(other)).length
+      if (count !== known) tell({ _tag: "Counted", at: clock(), member, count })
       known = count
     })
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.sleep(20))))
@@ -39,4 +40,6 @@ const program = Effect.gen(function*() {
   })
   return yield* Effect.never
 })
-await Effect.runPromise(Effect.scoped(program))
+const running = Effect.runFork(Effect.scoped(program))
+process.once("SIGTERM", () => running.interruptUnsafe())
+running.addObserver(() => process.disconnect?.())

@@ -16,8 +16,8 @@ export interface Start {
 
 export type Told =
   | { readonly _tag: "Started"; readonly addresses: ReadonlyArray<string> }
-  /** One of them takes so many for alive. */
-  | { readonly _tag: "Alive"; readonly at: number; readonly member: number; readonly count: number }
+  /** One of them knows of so many that are there, itself included. */
+  | { readonly _tag: "Counted"; readonly at: number; readonly member: number; readonly count: number }
   /** One of them lists these instances of `orders`. */
   | { readonly _tag: "Listed"; readonly at: number; readonly member: number; readonly ids: ReadonlyArray<string> }
 
@@ -31,6 +31,8 @@ export interface Crowd {
   /** Registers an instance with its first member. */
   readonly register: (instance: Instance) => void
   readonly kill: () => void
+  /** Lets all of its members take their leave. */
+  readonly leave: () => void
 }
 
 const program = fileURLToPath(new URL("./crowd.ts", import.meta.url))
@@ -48,7 +50,8 @@ export const open = (start: Start): Effect.Effect<Crowd, never, Scope.Scope> =>
           addresses: message.addresses,
           told,
           register: (instance) => child.send(instance),
-          kill: () => void child.kill("SIGKILL")
+          kill: () => void child.kill("SIGKILL"),
+          leave: () => void child.kill("SIGTERM")
         }))
       })
       child.once("exit", (code) => resume(Effect.die(new Error(`The members ended with ${code}`))))

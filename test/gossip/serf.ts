@@ -4,8 +4,17 @@ import type * as Scope from "effect/Scope"
 import { execFile } from "node:child_process"
 import { randomInt, randomUUID } from "node:crypto"
 import * as Process from "../servers/process.ts"
+import { clock } from "./crowds.ts"
 
 export const isMissing = Process.isMissing("serf")
+
+/** What an agent has seen of a member. */
+export interface Sight {
+  /** By the clock of `Crowds`. */
+  readonly at: number
+  readonly what: "Join" | "Leave" | "Failed"
+  readonly member: string
+}
 
 export interface Agent {
   readonly name: string
@@ -13,11 +22,16 @@ export interface Agent {
   readonly address: string
   /** What it thinks of each member: `alive`, `leaving`, `left` or `failed`. */
   readonly members: Effect.Effect<Readonly<Record<string, string>>>
+  /** All that it has seen so far, itself included. */
+  readonly seen: ReadonlyArray<Sight>
   /** Runs a command of Serf against it, and returns what that prints. */
   readonly run: (command: string, ...args: ReadonlyArray<string>) => Effect.Effect<string>
   readonly kill: Effect.Effect<void>
   /** Starts it again where it was. */
   readonly start: Effect.Effect<unknown>
+  /** Lets it stand still, and go on. */
+  readonly stop: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
 }
 
 /** An agent with the times of a LAN, until the scope closes. */
@@ -32,8 +46,12 @@ export const agent = Effect.fnUntraced(function*(
     ...(key === undefined ? [] : [`-encrypt=${key}`])
   ]
   const args = () => ["agent", `-node=${name}`, `-bind=${host}:7946`, rpc, "-profile=lan", ...options]
-  const { kill, start } = yield* Process.program("serf", args, /Serf agent running!/)
-  yield* start
+  const seen: Array<Sight> = []
+  const program = yield* Process.program("serf", args, /Serf agent running!/, (line) => {
+    const [, what, member = ""] = /serf: EventMember(Join|Leave|Failed): (\S+)/.exec(line) ?? []
+    if (what !== undefined) seen.push({ at: clock(), what: what as Sight["what"], member })
+  })
+  yield* program.start
   const run: Agent["run"] = (command, ...args) =>
     Effect.callback((resume) => {
       execFile("serf", [command, rpc, ...args], (error, stdout, stderr) => {
@@ -46,7 +64,7 @@ export const agent = Effect.fnUntraced(function*(
     }
     return Object.fromEntries(members.map(({ name, status }) => [name, status]))
   })
-  return { name, address: `${host}:7946`, members, run, kill, start }
+  return { name, address: `${host}:7946`, members, seen, run, ...program }
 })
 
 /** Waits until an agent thinks so of a member. */

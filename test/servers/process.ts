@@ -7,6 +7,7 @@ import { once } from "node:events"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as readline from "node:readline"
 
 /** Whether a program is missing. Where tests must not be skipped it has to be there, and what asks for it fails. */
 export const isMissing = (program: string): boolean =>
@@ -28,11 +29,12 @@ export interface Program {
   readonly resume: Effect.Effect<void>
 }
 
-/** A program that listens once it has printed `ready`, until the scope closes. */
+/** A program that listens once it has printed `ready`, until the scope closes. `hear` is given each line that it prints. */
 export const program = (
   command: string,
   args: () => ReadonlyArray<string>,
-  ready: RegExp
+  ready: RegExp,
+  hear?: (line: string) => void
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function*() {
     let child: ChildProcess | undefined
@@ -46,12 +48,13 @@ export const program = (
       const started = spawn(command, args(), { stdio: ["ignore", "pipe", "pipe"] })
       child = started
       let said = ""
-      const hear = (chunk: Buffer) => {
-        const found = ready.exec(said = (said + chunk).slice(-65_536))
-        if (found !== null) resume(Effect.succeed(found))
+      for (const output of [started.stdout, started.stderr]) {
+        output.on("data", (chunk: Buffer) => {
+          const found = ready.exec(said = (said + chunk).slice(-65_536))
+          if (found !== null) resume(Effect.succeed(found))
+        })
+        if (hear !== undefined) readline.createInterface(output).on("line", hear)
       }
-      started.stdout.on("data", hear)
-      started.stderr.on("data", hear)
       started.once("error", (error) => resume(Effect.die(error)))
       started.once("exit", (code) => resume(Effect.die(new Error(`${command} ended with ${code}: ${said}`))))
     })
