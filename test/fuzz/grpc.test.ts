@@ -8,6 +8,7 @@ import * as Outcome from "../../src/internal/grpc/outcome.ts"
 import * as Percent from "../../src/internal/grpc/percent.ts"
 import * as Timeout from "../../src/internal/grpc/timeout.ts"
 import { isFailure } from "../../src/Transport.ts"
+import { record } from "../grpc/record.ts"
 import { call } from "../suites/exchanges.ts"
 import { fuzz, type Luck } from "./luck.ts"
 
@@ -131,9 +132,9 @@ describe("the head of a call over gRPC", () => {
         () => [`x-${luck.text(["x", "-bin", "é", "1"], 3).toLowerCase()}`, luck.text(words, 3)]
       )
     )
-    const written: Record<string, string> = {}
+    const written: Array<string> = []
     Metadata.append(written, sent)
-    const read = Metadata.read(written)
+    const read = Metadata.read(record(written))
     for (const [name, value] of Object.entries(read?.metadata ?? {})) assert.strictEqual(value, sent[name])
     assert.strictEqual(Object.keys(read?.metadata ?? {}).length, Object.keys(sent).length)
   }, 0.5)

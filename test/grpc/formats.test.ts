@@ -13,6 +13,7 @@ import { codes } from "../../src/internal/grpc/statusCodes.ts"
 import * as Timeout from "../../src/internal/grpc/timeout.ts"
 import { failure, isFailure, type Reply, type Status } from "../../src/Transport.ts"
 import { bytes, call, text } from "../suites/exchanges.ts"
+import { record } from "./record.ts"
 
 describe("a message of gRPC", () => {
   it("has a flag and a length ahead of it", () => {
@@ -151,9 +152,9 @@ describe("the path of a call", () => {
 
 describe("metadata", () => {
   const there = (metadata: Readonly<Record<string, string>>) => {
-    const headers = {}
+    const headers: Array<string> = []
     Metadata.append(headers, metadata)
-    return headers
+    return record(headers)
   }
 
   it("is as gRPC has it where that is possible, and arrives in any case", () => {

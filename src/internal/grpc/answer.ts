@@ -32,10 +32,13 @@ export const succeed = (stream: ServerHttp2Stream, form: Form, last?: Uint8Array
   close(stream, { "grpc-status": "0" }, last === undefined ? undefined : Messages.pack(form.isGzip)([last]))
 }
 
-/** Answers well and at once. That it went well is in the head: the last frame is the reply, and there are no trailers. */
-export const whole = (stream: ServerHttp2Stream, form: Form, reply: Uint8Array): void => {
+/**
+ * Answers one of us well and at once. That it went well is in the head: the last frame is the reply, and there are no
+ * trailers. It is in the form of the call, and does not say so.
+ */
+export const whole = (stream: ServerHttp2Stream, reply: Uint8Array): void => {
   if (isOver(stream)) return
-  stream.respond({ ...head(form), "grpc-status": "0" })
+  stream.respond(well)
   stream.end(Framing.pack([reply]))
   leave(stream)
 }
@@ -53,6 +56,18 @@ export const fail = (stream: ServerHttp2Stream, form: Form, reply: Failure, code
   close(stream, trailers, error)
 }
 
+/** Promises that whoever reads the stream hands on what comes behind the end of its answer. */
+export const readPast = (stream: Left): void => {
+  stream[behind] = 0
+}
+
+/** Takes what has come behind the end of an answer. */
+export const pass = (stream: Left, read: Buffer): void => {
+  const skipped = (stream[behind] ?? 0) + read.length
+  stream[behind] = skipped
+  if (skipped > patience && !stream.closed) stream.close(cancel)
+}
+
 /** Ends an answer without saying how: nobody knows how far the handler came. */
 export const abandon = (stream: ServerHttp2Stream): void => {
   if (!isOver(stream)) stream.close(cancel)
@@ -61,6 +76,8 @@ export const abandon = (stream: ServerHttp2Stream): void => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 const isOver = (stream: ServerHttp2Stream): boolean => stream.destroyed || stream.closed || stream.writableEnded
+
+const well = { ":status": 200, "grpc-status": "0" }
 
 /** One of us knows what we unpack; each header less is time. */
 const head = ({ form, isGzip, isOwn }: Form): OutgoingHttpHeaders => {
@@ -87,15 +104,23 @@ const close = (stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders, last: B
  *
  * Not at once: a reset overtakes trailers that wait for the socket, and then they are never sent.
  */
-const leave = (stream: ServerHttp2Stream): void => {
-  if (stream.readableEnded) return
-  let skipped = 0
+const leave = (stream: Left): void => {
+  if (stream.readableEnded || stream[behind] !== undefined) return
+  readPast(stream)
   stream.removeAllListeners("data")
-  stream.on("data", (read: Buffer) => {
-    skipped += read.length
-    if (skipped > patience && !stream.closed) stream.close(cancel)
-  })
+  stream.on("data", passed)
   stream.resume()
+}
+
+const behind = Symbol("behind")
+
+interface Left extends ServerHttp2Stream {
+  /** Bytes that came behind the end of the answer. */
+  [behind]?: number
+}
+
+function passed(this: Left, read: Buffer): void {
+  pass(this, read)
 }
 
 /** Bytes behind the end of an answer that are read past. */

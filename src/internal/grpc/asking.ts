@@ -12,110 +12,161 @@ import type * as Wire from "./wire.ts"
 /** How a call ended: with a failure, without one, or not at all. */
 export type End = Failure | "done" | TransportError
 
-export interface Asking {
-  /** The replies that a read has completed. */
-  readonly read: (read: Buffer) => ReadonlyArray<Uint8Array>
+/** Who makes a call. */
+export interface Caller {
+  /** The answer has a head and no end. */
+  readonly begun: () => void
+  /** Called once, unless the call is given up. */
+  readonly ended: (end: End) => void
 }
 
 /**
- * Follows a stream. `begun` is called when the answer has a head and no end, `ended` once when it has one.
+ * A call, from its stream's first word to its end.
+ *
+ * **Details**
+ *
+ * Node keeps what a stream leads to for much longer than the stream, and what is kept makes the collector run. So a stream
+ * leads to its call as long as it has one, and by listeners that all streams share.
  *
  * **Gotchas**
  *
  * The end is seen behind the last read: who does not let the stream flow does not hear of it, unless it breaks.
  */
-export const follow = (
-  wire: Wire.Wire,
-  stream: ClientHttp2Stream,
-  call: Call,
-  begun: () => void,
-  ended: (end: End) => void
-): Asking => {
-  const { maxMessage } = wire.options
-  let trailers: Outcome.Headers | undefined
-  let encoding: unknown
-  let error: Uint8Array | undefined
-  let problem: Error | undefined
-  let complete = false
-  let isEmpty = true
-  let isOver = false
-  const end = (how: End) => {
-    if (isOver) return
-    isOver = true
-    // First: the caller goes on inside of `ended`, and its next call must not find this one still there.
-    wire.calls.delete(stream)
-    ended(how)
+export class Asking {
+  /** The first reply, of a call that listens for it. */
+  reply: Uint8Array | undefined = undefined
+
+  private trailers: Outcome.Headers | undefined = undefined
+  private reader: Messages.Reader | undefined = undefined
+  private encoding: unknown = undefined
+  private error: Uint8Array | undefined = undefined
+  private problem: Error | undefined = undefined
+  private isComplete = false
+  private isEmpty = true
+
+  private readonly wire: Wire.Wire
+  private readonly stream: Asked
+  private readonly call: Call
+  private readonly caller: Caller
+
+  constructor(wire: Wire.Wire, stream: ClientHttp2Stream, call: Call, caller: Caller) {
+    this.wire = wire
+    this.stream = stream
+    this.call = call
+    this.caller = caller
+    this.stream[asking] = this
+    stream.on("response", responded)
+    stream.on("error", failedStream)
+    stream.on("end", endedStream)
+    stream.on("close", closedStream)
   }
-  // A head that says it went well goes ahead of the reply; Node ends what has come of that when the connection is closed.
-  const isCut = () => trailers?.[":status"] !== undefined && wire.session.destroyed && (isEmpty || !reader.isWhole())
-  const settle = () => {
-    if (trailers === undefined || !complete) return
-    const outcome = Outcome.read(call, trailers, error)
-    if (outcome === "done" && isCut()) end(lost(wire, problem))
-    else if (outcome === "done" && !reader.isWhole()) end(failure("Malformed", "The answer ends within a message"))
-    else end(outcome instanceof Error ? lost(wire, outcome) : outcome)
+
+  /** The replies that a read has completed. */
+  read(read: Buffer): ReadonlyArray<Uint8Array> {
+    this.wire.vigil.heard()
+    // The page of a proxy is no answer. One that went well may say so in its head.
+    if (this.isOver() || (this.trailers?.[":status"] !== undefined && this.trailers["grpc-status"] !== "0")) return none
+    this.isEmpty = false
+    const { maxMessage } = this.wire.options
+    const only = this.reader === undefined ? Framing.only(read, maxMessage) : undefined
+    if (only !== undefined) return [only]
+    this.reader ??= Messages.reader(maxMessage, () => this.encoding === "gzip")
+    const messages = this.reader.read(read)
+    if ("message" in messages) {
+      this.end(failure("Malformed", messages.message))
+      reset(this.stream)
+      return none
+    }
+    const replies: Array<Uint8Array> = []
+    for (const { bytes, flag } of messages) {
+      if (flag === Framing.Flag.Error) this.error ??= bytes
+      else replies.push(bytes)
+    }
+    return replies
+  }
+
+  /** Reads as fast as replies come. Only the first one is kept. */
+  listen(): void {
+    this.stream.on("data", listened)
+  }
+
+  listened(read: Buffer): void {
+    const replies = this.read(read)
+    this.reply ??= replies[0]
+  }
+
+  /** Gives the call up, and interrupts its handler. */
+  drop(): void {
+    if (!this.isOver()) this.leave()
+    reset(this.stream)
+  }
+
+  responded(head: Outcome.Headers): void {
+    this.wire.vigil.heard()
+    this.encoding = head["grpc-encoding"]
+    if (Outcome.isEnd(head)) this.trailers = head
+    else {
+      this.stream.on("trailers", trailed)
+      this.caller.begun()
+    }
+    this.settle()
+  }
+
+  trailed(head: Outcome.Headers): void {
+    this.wire.vigil.heard()
+    this.trailers ??= head
+    this.settle()
+  }
+
+  failed(problem: Error): void {
+    this.problem = problem
+  }
+
+  completed(): void {
+    this.isComplete = true
+    this.settle()
+  }
+
+  closed(): void {
+    this.end(broken(this.wire, this.stream.rstCode, this.problem))
+  }
+
+  private isOver(): boolean {
+    return this.stream[asking] !== this
+  }
+
+  private leave(): void {
+    this.stream[asking] = undefined
+    this.wire.calls.delete(this.stream)
+  }
+
+  private end(how: End): void {
+    if (this.isOver()) return
+    // First: the caller goes on inside of `ended`, and its next call must not find this one still there.
+    this.leave()
+    this.caller.ended(how)
+  }
+
+  private settle(): void {
+    if (this.trailers === undefined || !this.isComplete) return
+    const outcome = Outcome.read(this.call, this.trailers, this.error)
+    if (outcome === "done" && this.isCut()) this.end(lost(this.wire, this.problem))
+    else if (outcome === "done" && !this.isWhole()) this.end(failure("Malformed", "The answer ends within a message"))
+    else this.end(outcome instanceof Error ? lost(this.wire, outcome) : outcome)
     // A server that has answered does not always read what else was to be sent. A reset is a write of its own, so that
     // a stream which ends by itself is left to.
-    if (!stream.writableEnded) drop(wire, stream)
-    else if (!stream.writableFinished) stream.close(noError)
+    if (!this.stream.writableEnded) reset(this.stream)
+    else if (!this.stream.writableFinished) this.stream.close(noError)
   }
-  const reader = Messages.reader(maxMessage, () => encoding === "gzip")
-  stream.on("response", (head) => {
-    wire.vigil.heard()
-    encoding = head["grpc-encoding"]
-    if (Outcome.isEnd(head)) trailers = head
-    else begun()
-    settle()
-  })
-  stream.on("trailers", (head) => {
-    wire.vigil.heard()
-    trailers ??= head
-    settle()
-  })
-  stream.on("error", (cause) => {
-    problem = cause
-  })
-  stream.on("end", () => {
-    complete = true
-    settle()
-  })
-  stream.on("close", () => {
-    if (!isOver) end(broken(wire, stream.rstCode, problem))
-  })
-  return {
-    read: (read) => {
-      wire.vigil.heard()
-      // The page of a proxy is no answer. One that went well may say so in its head.
-      if (isOver || (trailers?.[":status"] !== undefined && trailers["grpc-status"] !== "0")) return []
-      isEmpty = false
-      const messages = reader.read(read)
-      if ("message" in messages) {
-        end(failure("Malformed", messages.message))
-        drop(wire, stream)
-        return []
-      }
-      const replies: Array<Uint8Array> = []
-      for (const { bytes, flag } of messages) {
-        if (flag === Framing.Flag.Error) error ??= bytes
-        else replies.push(bytes)
-      }
-      return replies
-    }
-  }
-}
 
-/**
- * Gives a call up, and interrupts its handler.
- *
- * **Gotchas**
- *
- * Left alone, Node ends the messages of a stream before it resets it, and a handler would take those that came for all.
- */
-export const drop = ({ calls }: Wire.Wire, stream: ClientHttp2Stream): void => {
-  calls.delete(stream)
-  if (stream.closed || stream.destroyed) return
-  stream.end = () => stream
-  stream.close(cancel)
+  /** A head that says it went well goes ahead of the reply; Node ends what has come of that when the connection is closed. */
+  private isCut(): boolean {
+    return this.trailers?.[":status"] !== undefined && this.wire.session.destroyed && (this.isEmpty || !this.isWhole())
+  }
+
+  private isWhole(): boolean {
+    return this.reader === undefined || this.reader.isWhole()
+  }
 }
 
 /** What a call has come to for its caller, where it has no reply. */
@@ -127,6 +178,46 @@ export const lost = ({ options: { address } }: Wire.Wire, cause: Error | undefin
   new TransportError({ reason: new ConnectionLost(cause === undefined ? { address } : { address, cause }) })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const asking = Symbol("asking")
+
+interface Asked extends ClientHttp2Stream {
+  /** Its call, until that has ended. */
+  [asking]?: Asking | undefined
+}
+
+function listened(this: Asked, read: Buffer): void {
+  this[asking]?.listened(read)
+}
+
+function responded(this: Asked, head: Outcome.Headers): void {
+  this[asking]?.responded(head)
+}
+
+function trailed(this: Asked, head: Outcome.Headers): void {
+  this[asking]?.trailed(head)
+}
+
+function failedStream(this: Asked, problem: Error): void {
+  this[asking]?.failed(problem)
+}
+
+function endedStream(this: Asked): void {
+  this[asking]?.completed()
+}
+
+function closedStream(this: Asked): void {
+  this[asking]?.closed()
+}
+
+/** Left alone, Node ends the messages of a stream before it resets it, and a handler would take those that came for all. */
+const reset = (stream: ClientHttp2Stream): void => {
+  if (stream.closed || stream.destroyed) return
+  stream.end = () => stream
+  stream.close(cancel)
+}
+
+const none: ReadonlyArray<Uint8Array> = []
 
 const noError = 0
 const refused = 7

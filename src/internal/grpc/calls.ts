@@ -27,30 +27,30 @@ export const unary = (wire: Wire.Wire): Connection["unary"] => (call, message) =
     const isBrief = wire.isOwn
     const stream = Wire.open(wire, call, isBrief ? "brief" : "unary", message.length)
     if (Wire.isRefused(stream)) return resume(Wire.refuse(stream))
-    let reply: Uint8Array | undefined
-    let entry: Entry | undefined
-    const settle = (answer: Effect.Effect<Reply, TransportError>) => {
-      if (entry !== undefined) wire.options.wheel.remove(entry)
-      resume(answer)
+    const { wheel } = wire.options
+    const leave = () => {
+      if (entry !== undefined) wheel.remove(entry)
     }
-    const asking = Asking.follow(wire, stream, call, () => undefined, (end) => {
-      if (end !== "done") return settle(Asking.failed(end))
-      // To go well is said ahead of the reply, which may still be lost.
-      settle(
-        reply === undefined && isBrief ? Effect.fail(Asking.lost(wire, undefined)) : Exit.succeed(reply ?? noReply)
-      )
+    const asking = new Asking.Asking(wire, stream, call, {
+      begun: nothing,
+      ended: (end) => {
+        leave()
+        if (end !== "done") return resume(Asking.failed(end))
+        // To go well is said ahead of the reply, which may still be lost.
+        const { reply } = asking
+        if (reply === undefined && isBrief) return resume(Effect.fail(Asking.lost(wire, undefined)))
+        resume(Exit.succeed(reply ?? noReply))
+      }
     })
-    entry = Deadline.watch(wire.options.wheel, call, (expired) => {
-      Asking.drop(wire, stream)
-      settle(Exit.succeed(expired))
+    const entry = Deadline.watch(wheel, call, (expired) => {
+      asking.drop()
+      resume(Exit.succeed(expired))
     })
-    stream.on("data", (read: Buffer) => {
-      reply ??= asking.read(read)[0]
-    })
+    asking.listen()
     stream.end(Framing.pack([message]))
     return Effect.sync(() => {
-      if (entry !== undefined) wire.options.wheel.remove(entry)
-      Asking.drop(wire, stream)
+      leave()
+      asking.drop()
     })
   })
 
@@ -70,6 +70,8 @@ export const stream = (wire: Wire.Wire): Connection["stream"] => (call, messages
 // ---------------------------------------------------------------------------------------------------------------------
 
 type Chunk<A> = readonly [A, ...Array<A>]
+
+const nothing = (): void => undefined
 
 const noReply = failure("Defect", "The server ended the call without a reply")
 
@@ -105,15 +107,18 @@ const ask = (
   }
   const drop = () => {
     over()
-    Asking.drop(wire, stream)
+    asking.drop()
   }
-  const asking = Asking.follow(wire, stream, call, () => pump?.start(), (end) => {
-    over()
-    if (end === "done") inlet.end(done)
-    else if (end._tag === "Failure") inlet.end(done, end)
-    else inlet.end(Exit.fail(end))
+  const asking = new Asking.Asking(wire, stream, call, {
+    begun: () => pump?.start(),
+    ended: (end) => {
+      over()
+      if (end === "done") inlet.end(done)
+      else if (end._tag === "Failure") inlet.end(done, end)
+      else inlet.end(Exit.fail(end))
+    }
   })
-  const inlet = Inlet.make<Reply, TransportError>(stream, asking.read, () => undefined)
+  const inlet = Inlet.make<Reply, TransportError>(stream, (read) => asking.read(read), () => undefined)
   const pump = messages instanceof Uint8Array ? undefined : makePump(wire, stream, messages, context, (exit) => {
     drop()
     inlet.end(exit)

@@ -17,7 +17,7 @@ import * as Settings from "./settings.ts"
 import * as Vigil from "./vigil.ts"
 import * as Wire from "./wire.ts"
 
-export interface Options extends Omit<Wire.Options, "address"> {
+export interface Options extends Omit<Wire.Options, "address" | "scheme" | "authority"> {
   /** Milliseconds that connecting may take, until the server has sent its settings. */
   readonly connectTimeout: number
   /** Milliseconds without a call after which a connection is closed, at most twice over. */
@@ -41,16 +41,7 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
       (session) => Effect.sync(() => session.destroy()),
       { interruptible: true }
     )
-    const calls: Wire.Wire["calls"] = new Set()
-    const isOwn = Settings.isOwn(session.remoteSettings)
-    const wire: Wire.Wire = {
-      session,
-      options: { ...options, address: url.href },
-      isOwn,
-      vigil: Vigil.make(session, options.wheel, () => calls.size > 0, isOwn ? "any" : "strict"),
-      calls,
-      total: 0
-    }
+    const wire = wireOver(session, url, options)
     const closed = Deferred.makeUnsafe<void>()
     session.on("close", () => Deferred.doneUnsafe(closed, Exit.void))
     if (session.destroyed) Deferred.doneUnsafe(closed, Exit.void)
@@ -67,6 +58,20 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const wireOver = (session: Http2.ClientHttp2Session, url: URL, options: Options): Wire.Wire => {
+  const calls: Wire.Wire["calls"] = new Set()
+  const isOwn = Settings.isOwn(session.remoteSettings)
+  const scheme = options.secure === undefined ? "http" : "https"
+  return {
+    session,
+    options: { ...options, address: url.href, scheme, authority: url.host },
+    isOwn,
+    vigil: Vigil.make(session, options.wheel, () => calls.size > 0, isOwn ? "any" : "strict"),
+    calls,
+    total: 0
+  }
+}
 
 /** A session whose server has shown by its settings that it speaks HTTP/2. */
 const open = (url: URL, options: Options): Effect.Effect<Http2.ClientHttp2Session, TransportError> =>

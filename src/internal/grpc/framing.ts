@@ -33,6 +33,14 @@ export const pack = (messages: ReadonlyArray<Uint8Array>, flag: number = Flag.Pl
   return packed
 }
 
+/** The message of a read that is one message, plain and within the limit: what nearly every unary call brings. */
+export const only = (read: Buffer, limit: number): Uint8Array | undefined => {
+  const length = read.length - prefixSize
+  return length >= 0 && length <= limit && read[0] === Flag.Plain && read.readUInt32BE(1) === length
+    ? read.subarray(prefixSize)
+    : undefined
+}
+
 /** Cuts messages out of what is read. */
 export interface Cutter {
   /** The messages that a read has completed; or the length that one claims, where it is over the limit. */

@@ -42,7 +42,7 @@ export interface Refusal {
 /** Reads the head of a request; a number is the HTTP status for one that is not gRPC at all. */
 export const read = (
   headers: IncomingHttpHeaders,
-  services: Iterable<string>,
+  services: ReadonlyArray<string>,
   maxHeaders: number
 ): Head | Refusal | number => {
   const form = headers["content-type"] ?? ""
@@ -67,7 +67,8 @@ export const read = (
   const timeout = headers["grpc-timeout"]
   return {
     call: {
-      ...target,
+      service: target.service,
+      method: target.method,
       contentType: exact(headers) ?? contentType,
       headers: metadata.metadata,
       timeout: timeout === undefined ? undefined : Timeout.parse(String(timeout))

@@ -6,7 +6,7 @@
  *
  * What the caller gave as metadata can neither set nor fake a header that steers, and none of those reaches a handler.
  */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2"
+import type { IncomingHttpHeaders } from "node:http2"
 
 /** The metadata of a request, and its size in characters. Undefined where it cannot be read. */
 export const read = (
@@ -29,17 +29,17 @@ export const read = (
   return pairs === undefined ? undefined : { metadata, size }
 }
 
-/** Puts the metadata of a call into the headers of a request. Returns its size in characters. */
-export const append = (headers: OutgoingHttpHeaders, metadata: Readonly<Record<string, string>>): number => {
+/** Puts the metadata of a call behind the headers of a request. Returns its size in characters. */
+export const append = (headers: Array<string>, metadata: Readonly<Record<string, string>>): number => {
   const odd: Array<readonly [string, string]> = []
   let size = 0
   for (const [name, value] of Object.entries(metadata)) {
     if (!isFree(name.toLowerCase())) continue
     size += name.length + value.length
-    if (fits(name, value)) headers[name] = value
+    if (fits(name, value)) headers.push(name, value)
     else odd.push([name, value])
   }
-  if (odd.length > 0) headers[oddHeader] = Buffer.from(JSON.stringify(odd)).toString("base64")
+  if (odd.length > 0) headers.push(oddHeader, Buffer.from(JSON.stringify(odd)).toString("base64"))
   return size
 }
 

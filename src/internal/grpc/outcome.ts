@@ -44,6 +44,7 @@ const textOf = (value: string | Array<string> | undefined): string => value === 
 
 const codeOf = (trailers: Headers): number | undefined => {
   const status = trailers["grpc-status"]
+  if (status === "0") return 0
   if (status !== undefined) return /^\d{1,3}$/.test(String(status)) ? Number(status) : 2
   const http = trailers[":status"]
   return http === undefined || http === 200 ? undefined : fromHttp(http)

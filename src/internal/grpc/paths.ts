@@ -16,9 +16,9 @@ export const format = ({ method, service }: Target, isOwn: boolean): string => {
 }
 
 /** Whom a path means, among the services that are here. */
-export const resolve = ({ method, service }: Target, services: Iterable<string>): Target | undefined => {
-  const names = [...services]
-  if (names.includes(service)) return { service, method }
+export const resolve = (target: Target, names: ReadonlyArray<string>): Target | undefined => {
+  const { method, service } = target
+  if (names.includes(service)) return target
   const dot = service.lastIndexOf(".")
   const [prefix, handler] = [service.slice(0, Math.max(dot, 0)), service.slice(dot + 1)]
   const named = (name: string) =>

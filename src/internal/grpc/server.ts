@@ -11,6 +11,7 @@ import * as Head from "./head.ts"
 import * as Health from "./health.ts"
 import * as Plain from "./plain.ts"
 import * as Serving from "./serving.ts"
+import * as Sessions from "./session.ts"
 import * as Settings from "./settings.ts"
 import * as Vigil from "./vigil.ts"
 
@@ -37,7 +38,7 @@ export interface Server {
 
 /** Makes the lane. */
 export const make = (given: Options): Server => {
-  const sessions = new Set<Session>()
+  const sessions = new Set<Sessions.Session>()
   const options = withHealth(given)
   let leaving = false
   return {
@@ -62,50 +63,46 @@ export const make = (given: Options): Server => {
 /** Milliseconds that a client has for its settings. */
 const patience = 20_000
 
-interface Call {
-  readonly service: string
-  running: Serving.Running | undefined
+interface Ready extends Options {
+  readonly services: () => ReadonlyArray<string>
 }
 
-interface Session {
-  readonly http2: Http2.ServerHttp2Session
-  readonly calls: Set<Call>
-  readonly vigil: Vigil.Vigil
-}
-
-const evict = (sessions: Iterable<Session>, service: string): void => {
+const evict = (sessions: Iterable<Sessions.Session>, service: string): void => {
   for (const { calls } of sessions) {
-    for (const call of calls) if (call.service === service) call.running?.interrupt()
+    for (const call of calls) if (call.service === service) call.interrupt()
   }
 }
 
 /** The services of a port, and the one that tells of them, unless somebody serves that one himself. */
-const withHealth = (options: Options): Options => {
+const withHealth = (options: Options): Ready => {
   const health = Health.make(options)
   return {
     ...options,
     find: (service) => options.find(service) ?? (service === Health.service ? health : undefined),
-    services: () => new Set([...options.services(), Health.service])
+    services: () => {
+      const names = [...options.services()]
+      return names.includes(Health.service) ? names : [...names, Health.service]
+    }
   }
 }
 
-const open = (socket: Socket, options: Options): Session => {
+const open = (socket: Socket, options: Ready): Sessions.Session => {
   const http2 = Http2.performServerHandshake(socket, Settings.server(options))
-  const calls = new Set<Call>()
+  const calls = new Set<Sessions.Held>()
   const vigil = Vigil.make(http2, options.wheel, () => calls.size > 0, "any")
-  const session: Session = { http2, calls, vigil }
+  const session: Sessions.Session = { http2, calls, vigil }
   http2.setLocalWindowSize(Settings.connectionWindow)
   http2.on("error", () => http2.destroy())
   http2.setTimeout(patience, () => http2.destroy())
   http2.once("remoteSettings", () => http2.setTimeout(0))
   http2.on("stream", (stream, headers, _flags, raw) => {
     // Whatever becomes of a stream is seen by its end.
-    stream.on("error", () => undefined)
+    stream.on("error", ignored)
     if (Plain.isGrpc(headers)) begin(session, options, stream, headers)
     else if (session.calls.size >= options.maxCalls) stream.close(refused)
     else {
       // Interrupted by the plain lane itself.
-      hold(session, stream, "")
+      Sessions.hold(stream, { session, service: "", interrupt: ignored, closed: ignored })
       Plain.answer(stream, headers, raw, options.plain)
     }
   })
@@ -115,21 +112,11 @@ const open = (socket: Socket, options: Options): Session => {
 /** The code of a stream that nobody has looked at. */
 const refused = 7
 
-const hold = ({ calls, vigil }: Session, stream: Http2.ServerHttp2Stream, service: string): Call => {
-  const call: Call = { service, running: undefined }
-  calls.add(call)
-  vigil.heard()
-  vigil.keep()
-  stream.on("close", () => {
-    calls.delete(call)
-    call.running?.closed()
-  })
-  return call
-}
+const ignored = (): void => undefined
 
 const begin = (
-  session: Session,
-  options: Options,
+  session: Sessions.Session,
+  options: Ready,
   stream: Http2.ServerHttp2Stream,
   headers: Http2.IncomingHttpHeaders
 ): void => {
@@ -145,8 +132,9 @@ const begin = (
   if (exchange === undefined) {
     return refuse(stream, headers, Head.refuse("Unimplemented", `${service} is not served here`))
   }
-  const call = hold(session, stream, service)
-  call.running = Serving.start(options, stream, head, exchange)
+  const serving = new Serving.Serving(options, session, stream, head, exchange)
+  Sessions.hold(stream, serving)
+  serving.start()
 }
 
 const refuse = (

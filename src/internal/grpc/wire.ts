@@ -2,7 +2,7 @@
  * The dialling end of a connection as its calls see it: the session, and why they may not use it.
  */
 import * as Effect from "effect/Effect"
-import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2"
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2"
 import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
 import { expired } from "../deadline.ts"
 import * as HeaderText from "../http/headerText.ts"
@@ -16,6 +16,9 @@ import type { Vigil } from "./vigil.ts"
 
 export interface Options {
   readonly address: string
+  /** As a head of HTTP/2 has them. */
+  readonly scheme: "http" | "https"
+  readonly authority: string
   readonly wheel: Wheel
   readonly maxMessage: number
   readonly maxHeaders: number
@@ -70,23 +73,31 @@ export const exceeded = (address: string, limit: string, allowed: number, actual
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const headersOf = ({ isOwn }: Wire, call: Call, kind: Kind): OutgoingHttpHeaders => {
-  const headers: OutgoingHttpHeaders = {
-    ":method": "POST",
-    ":path": Paths.format(call, isOwn),
-    "content-type": ContentType.format(call.contentType),
-    [kindHeader]: kind
-  }
+/** Names and values in turn: Node keeps what it is given as long as the stream, and makes less of a list than of a record. */
+const headersOf = ({ isOwn, options: { authority, scheme } }: Wire, call: Call, kind: Kind): Array<string> => {
+  const headers = [
+    ":method",
+    "POST",
+    ":scheme",
+    scheme,
+    ":authority",
+    authority,
+    ":path",
+    Paths.format(call, isOwn),
+    "content-type",
+    ContentType.format(call.contentType),
+    kindHeader,
+    kind
+  ]
   // For proxies, and for who does not know us. One of us does, and no proxy passes the settings on by which we know it.
   if (!isOwn) {
-    headers["te"] = "trailers"
-    headers["grpc-accept-encoding"] = "identity,gzip"
+    headers.push("te", "trailers", "grpc-accept-encoding", "identity,gzip")
   }
   if (call.timeout !== undefined && Number.isFinite(call.timeout)) {
-    headers["grpc-timeout"] = Timeout.format(call.timeout)
+    headers.push("grpc-timeout", Timeout.format(call.timeout))
   }
   if (!ContentType.isPlain(call.contentType)) {
-    headers[ContentType.exactHeader] = HeaderText.encode(call.contentType)
+    headers.push(ContentType.exactHeader, HeaderText.encode(call.contentType))
   }
   return headers
 }
