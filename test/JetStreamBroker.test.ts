@@ -15,6 +15,7 @@ import type { Codec } from "../src/Codec.ts"
 import * as JetStreamBroker from "../src/Layers/JetStreamBroker.ts"
 import { JsonCodecLive } from "../src/Layers/JsonCodec.ts"
 import { Header, type Received } from "../src/Message.ts"
+import * as Proxy from "./faults/proxy.ts"
 import * as Nats from "./servers/nats.ts"
 import { brokerSuite, graveyard, listen, message, words } from "./suites/broker.ts"
 import { handledWhileMembersChange } from "./suites/rebalancing.ts"
@@ -74,6 +75,19 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         yield* Broker.publish(words("a"), "last")
         assert.deepStrictEqual(yield* Queue.takeN(heard, 3), ["twice", "once", "last"])
       }).pipe(Effect.provide(live())))
+
+    it.live("stores an event once where the answer to its publishing was lost", () =>
+      Effect.gen(function*() {
+        const proxy = yield* Proxy.make(Number(new URL(shared.url).port))
+        const heard = yield* listen("a")
+        yield* Effect.gen(function*() {
+          yield* Broker.publish(words("a"), "before")
+          yield* proxy.arm({ at: { direction: "reply", after: 0 }, deed: "reset" })
+          yield* Broker.publish(words("a"), "once")
+          yield* Broker.publish(words("a"), "last")
+        }).pipe(Effect.provide(live({ stream: "answers", servers: `nats://127.0.0.1:${proxy.port}` })))
+        assert.deepStrictEqual(yield* Queue.takeN(heard, 3), ["before", "once", "last"])
+      }).pipe(Effect.provide(live({ stream: "answers" }))))
 
     it.live("does not take a slow handler for lost, nor what waits behind it", () =>
       Effect.gen(function*() {

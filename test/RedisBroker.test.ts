@@ -19,6 +19,7 @@ import type { Codec } from "../src/Codec.ts"
 import { JsonCodecLive } from "../src/Layers/JsonCodec.ts"
 import * as RedisBroker from "../src/Layers/RedisBroker.ts"
 import { Header, type Received } from "../src/Message.ts"
+import * as Proxy from "./faults/proxy.ts"
 import * as Redis from "./servers/redis.ts"
 import { brokerSuite, graveyard, listen, message, words } from "./suites/broker.ts"
 import { handledWhileMembersChange } from "./suites/rebalancing.ts"
@@ -144,6 +145,25 @@ describe.skipIf(Redis.isMissing)("with redis-server", () => {
         }),
       30_000
     )
+
+    it.live("stores twice under one id what was published where the answer alone was lost", () =>
+      Effect.gen(function*() {
+        const client = yield* bare
+        const proxy = yield* Proxy.make(Number(new URL(shared.url).port))
+        const heard = yield* Queue.unbounded<Received & { readonly word: string }>()
+        yield* Broker.subscribe(words("a"), (word, received) => Queue.offer(heard, { ...received, word }))
+        yield* Effect.gen(function*() {
+          yield* Broker.publish(words("a"), "before")
+          yield* proxy.arm({ at: { direction: "reply", after: 0 }, deed: "reset" })
+          const { acceptedBy } = yield* Broker.publish(words("a"), "twice")
+          assert.deepStrictEqual(acceptedBy, ["answers:a"])
+        }).pipe(Effect.provide(live({ prefix: "answers:", url: `redis://127.0.0.1:${proxy.port}` })))
+        const [before, first, second] = yield* Queue.takeN(heard, 3)
+        assert.deepStrictEqual([before.word, first.word, second.word], ["before", "twice", "twice"])
+        assert.strictEqual(first.id, second.id)
+        assert.notStrictEqual(before.id, first.id)
+        assert.strictEqual(yield* Effect.promise(() => client.xLen("answers:a")), 3)
+      }).pipe(Effect.provide(live({ prefix: "answers:" }))))
 
     it.live("goes on where its server has forgotten everything", () =>
       Effect.gen(function*() {
