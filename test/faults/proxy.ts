@@ -95,6 +95,12 @@ interface Link {
   readonly onEnd: (then: () => void) => void
 }
 
+/** Node cannot reset a socket while its last bytes are on their way, and never lets go of one where it has tried. */
+const reset = (socket: Net.Socket) => {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 type Claim = (reached: (fault: Fault) => boolean) => Fault | undefined
 
 const makeLink = (client: Socket, target: number, claim: Claim): Link => {
@@ -105,7 +111,7 @@ const makeLink = (client: Socket, target: number, claim: Claim): Link => {
 
   const suffer = (deed: "reset" | "close" | "silence") => {
     if (deed === "silence") silent = true
-    else if (deed === "reset") { for (const socket of ends) socket.resetAndDestroy() }
+    else if (deed === "reset") ends.forEach(reset)
     else for (const socket of ends) socket.end()
   }
   const happen = (deed: Deed, way: Way, rest: Buffer) => {
@@ -139,7 +145,7 @@ const makeLink = (client: Socket, target: number, claim: Claim): Link => {
       if (!silent) way.flushed(() => way.to.end())
     })
     way.from.on("error", () => {
-      if (!silent) way.to.resetAndDestroy()
+      if (!silent) reset(way.to)
     })
     way.from.on("close", () => {
       if (!silent) way.flushed(() => way.to.destroySoon())
