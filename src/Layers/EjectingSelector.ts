@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Prompt from "../internal/prompt.ts"
 import * as Gauges from "../internal/selection/gauges.ts"
 import * as Loan from "../internal/selection/loan.ts"
 import * as Ward from "../internal/selection/ward.ts"
@@ -65,9 +66,11 @@ export const make = (options?: Options): Effect.Effect<Selector["Service"], neve
     }
     return Selector.of({
       select: (service, lease, options) =>
-        Effect.withFiber((fiber) => {
+        Prompt.make((fiber) => {
           // They were named, and not chosen.
-          if (fiber.getRef(CurrentAddresses) !== undefined) return selector.select(service, lease, options)
+          if (fiber.getRef(CurrentAddresses) !== undefined) {
+            return Prompt.run(selector.select(service, lease, options), fiber)
+          }
           const ward = wards.get(service) ?? open(service)
           const choice = { selector, service, ward, rules, lease, options, fiber, clock: fiber.getRef(Clock.Clock) }
           return Ward.isDue(ward) ? Effect.flatMap(judge(choice), () => choose(choice)) : choose(choice)
@@ -135,7 +138,7 @@ type Selected = Effect.Effect<Instance, SelectorError>
 const choose = (choice: Choice): Selected => {
   const { clock, lease, options, selector, service, ward } = choice
   if (ward.out.size === 0) {
-    return Effect.map(selector.select(service, lease, options), (instance) => lend(choice, instance, false))
+    return lent(choice, selector.select(service, lease, options))
   }
   const id = Ward.onTrial(ward, now(clock))
   return id === undefined || options?.avoid?.has(id) === true ? among(choice) : trial(choice, id)
@@ -146,7 +149,16 @@ const among = (choice: Choice): Selected => {
   const { lease, options, selector, service, ward: { out } } = choice
   const avoid = options?.avoid
   const narrowed = { ...options, avoid: avoid === undefined || avoid.size === 0 ? out : new Set([...out, ...avoid]) }
-  return Effect.map(selector.select(service, lease, narrowed), (instance) => lend(choice, instance, false))
+  return lent(choice, selector.select(service, lease, narrowed))
+}
+
+/** Learns how the call goes to whom the other selector lends; within this step, where it does so at once. */
+const lent = (choice: Choice, selected: Selected): Selected => {
+  const begun = Prompt.run(selected, choice.fiber)
+  const instance = Prompt.value(begun)
+  if (instance === undefined) return Effect.map(begun, (instance) => lend(choice, instance, false))
+  lend(choice, instance, false)
+  return begun
 }
 
 /** Someone who was out, if it is eligible for this call. */

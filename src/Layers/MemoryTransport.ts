@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Answering from "../internal/answering.ts"
 import * as Deadline from "../internal/deadline.ts"
+import * as Sending from "../internal/sending.ts"
 import * as Wheel from "../internal/wheel.ts"
 import {
   type Call,
@@ -55,7 +56,7 @@ export const make: Effect.Effect<Transport["Service"], never, Scope.Scope> = Eff
   const connect = (address: string): Effect.Effect<Connection, TransportError, Scope.Scope> =>
     Effect.gen(function*() {
       const listener = listeners.get(address)
-      if (listener === undefined) return yield* notConnected(address)
+      if (listener === undefined) return yield* Effect.fail(notConnected(address))
       const here = yield* Effect.acquireRelease(Effect.sync(makeEnd), (here) => Effect.sync(() => end(here, address)))
       return connection(listener, here, answer)
     })
@@ -73,8 +74,8 @@ export const MemoryTransportLive: Layer.Layer<Transport> = layer
 
 /** One end of a wire: what runs over it, and whether it still stands. */
 interface End {
-  /** The unary calls under way, each as what loses it. */
-  readonly calls: Set<() => void>
+  /** The unary calls under way. */
+  readonly calls: Set<Carried>
   readonly closed: Deferred.Deferred<never, TransportError>
 }
 
@@ -87,77 +88,85 @@ interface Listener extends End {
 const makeEnd = (): End => ({ calls: new Set(), closed: Deferred.makeUnsafe() })
 
 const end = (self: End, address: string): void => {
-  Deferred.doneUnsafe(self.closed, lost(address))
-  for (const lose of self.calls) lose()
+  Deferred.doneUnsafe(self.closed, Exit.fail(lost(address)))
+  for (const call of self.calls) call.lose()
 }
 
-const lost = (address: string) => Exit.fail(new TransportError({ reason: new ConnectionLost({ address }) }))
+const lost = (address: string) => new TransportError({ reason: new ConnectionLost({ address }) })
 
-const notConnected = (address: string) => Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
+const notConnected = (address: string) => new TransportError({ reason: new NotConnected({ address }) })
 
 const connection = (there: Listener, here: End, answer: Answering.Answer): Connection => {
-  const { address, service } = there
+  const { address, exchange, service } = there
   const isOpen = () => !Deferred.isDoneUnsafe(there.closed) && !Deferred.isDoneUnsafe(here.closed)
-  const refusal = (call: Call) =>
-    !isOpen()
-      ? notConnected(address)
-      : call.service !== service
-      ? Effect.succeed(failure("Unimplemented", `${call.service} is not served at ${address}`))
-      : undefined
-  return {
-    isOwn: true,
-    isOpen,
-    closed: Effect.ignore(Deferred.await(there.closed)),
-    unary: (call, message) =>
-      Effect.callback<Reply, TransportError>((resume) => {
-        const refused = refusal(call)
-        return refused === undefined ? unary(there, here, answer, call, message, resume) : resume(refused)
-      }),
-    stream: (call, messages) =>
-      Stream.suspend(() => {
-        const refused = refusal(call)
-        return refused === undefined ? stream(there, here, call, messages) : Stream.fromEffect(refused)
-      })
+  const unserved = (call: Call) =>
+    call.service === service ? undefined : failure("Unimplemented", `${call.service} is not served at ${address}`)
+  const send: Sending.Send = (call, message, caller) => {
+    if (!isOpen()) return void caller.lost(notConnected(address), Sending.alone)
+    const problem = unserved(call)
+    if (problem !== undefined) return void caller.replied(problem, Sending.alone)
+    const carried = new Carried(there, here, caller)
+    const fiber = answer(exchange, call, message, (reply) => carried.end(isOpen() ? reply : undefined))
+    if (fiber === undefined) return undefined
+    carried.run(fiber)
+    // A handler may end its own service before it has returned for the first time.
+    if (!isOpen()) carried.lose()
+    return carried
   }
+  const stream: Connection["stream"] = (call, messages) =>
+    Stream.suspend(() => {
+      if (!isOpen()) return Stream.fail(notConnected(address))
+      const problem = unserved(call)
+      return problem === undefined ? streamed(there, here, call, messages) : Stream.succeed(problem)
+    })
+  const closed = Effect.ignore(Deferred.await(there.closed))
+  return Sending.enroll({ isOwn: true, isOpen, closed, unary: Sending.unary(send), stream }, send)
 }
 
-/** One call in a fiber of its own. Returns what interrupts it. */
-const unary = (
-  there: Listener,
-  here: End,
-  answer: Answering.Answer,
-  call: Call,
-  message: Uint8Array,
-  resume: (reply: Effect.Effect<Reply, TransportError>) => void
-): Effect.Effect<void> => {
-  let fiber: Fiber.Fiber<Reply> | undefined
-  let over = false
-  const finish = () => {
-    over = true
-    here.calls.delete(lose)
-    there.calls.delete(lose)
+/** A unary call, in a fiber of its own where the handler has not answered at once. */
+class Carried implements Sending.Sent {
+  readonly there: Listener
+  readonly here: End
+  readonly caller: Sending.Caller
+  fiber: Fiber.Fiber<Reply> | undefined = undefined
+
+  constructor(there: Listener, here: End, caller: Sending.Caller) {
+    this.there = there
+    this.here = here
+    this.caller = caller
   }
-  const interrupt = () => {
-    finish()
-    fiber?.interruptUnsafe()
+
+  run(fiber: Fiber.Fiber<Reply>): void {
+    this.fiber = fiber
+    this.here.calls.add(this)
+    this.there.calls.add(this)
   }
-  const lose = () => {
-    interrupt()
-    resume(lost(there.address))
+
+  /** Tells the caller, unless that has gone or was told before. */
+  end(reply: Reply | undefined): void {
+    if (this.fiber !== undefined && !this.leave()) return
+    if (reply === undefined) this.caller.lost(lost(this.there.address), Sending.alone)
+    else this.caller.replied(reply, Sending.alone)
   }
-  here.calls.add(lose)
-  there.calls.add(lose)
-  fiber = answer(there.exchange, call, message, (reply) => {
-    finish()
-    resume(reply === undefined ? lost(there.address) : Effect.succeed(reply))
-  })
-  // A handler may end its own service before it has returned for the first time.
-  if (over) fiber?.interruptUnsafe()
-  return Effect.sync(interrupt)
+
+  lose(): void {
+    this.end(undefined)
+    this.fiber?.interruptUnsafe()
+  }
+
+  cancel(): void {
+    if (this.leave()) this.fiber?.interruptUnsafe()
+  }
+
+  /** False where it has ended already. */
+  leave(): boolean {
+    this.there.calls.delete(this)
+    return this.here.calls.delete(this)
+  }
 }
 
 /** One call on the fiber of who pulls the replies. */
-const stream = (
+const streamed = (
   { address, closed, exchange }: Listener,
   here: End,
   call: Call,
@@ -172,7 +181,7 @@ const stream = (
   const over = Effect.raceAllFirst([Deferred.await(closed), Deferred.await(here.closed), Deferred.await(died)])
   return Stream.suspend(() => exchange.stream(call, guarded)).pipe(
     Stream.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Stream.fromEffect(lost(address)) : Stream.succeed(Answering.defect(cause))
+      Cause.hasInterruptsOnly(cause) ? Stream.fail(lost(address)) : Stream.succeed(Answering.defect(cause))
     ),
     Stream.takeUntil(isFailure),
     Stream.interruptWhen(over),

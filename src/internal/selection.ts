@@ -25,6 +25,7 @@ import {
   type SelectorState
 } from "../Selector.ts"
 import * as Listings from "./listings.ts"
+import * as Prompt from "./prompt.ts"
 import * as Eligible from "./selection/eligible.ts"
 import * as Gauges from "./selection/gauges.ts"
 import * as Given from "./selection/given.ts"
@@ -40,7 +41,7 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
 
     return Selector.of({
       select: (service, lease, options) =>
-        Effect.withFiber((fiber) => {
+        Prompt.make((fiber) => {
           const addresses = fiber.getRef(CurrentAddresses)
           if (addresses !== undefined) return lendGiven(service, addresses, options, fiber)
           const desk = find(service)

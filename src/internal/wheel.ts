@@ -9,18 +9,26 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
-/** A place in the wheel. */
+/** What may stand in the wheel, and its place there. */
 export interface Entry {
   readonly expire: () => void
   bucket: Array<Entry> | undefined
   index: number
   /** The tick that it expires at, counted from when the wheel began to turn. */
-  readonly due: number
+  due: number
+}
+
+/** A moment that was looked up on a clock, in milliseconds that never jump. */
+export interface Moment {
+  readonly clock: Clock.Clock
+  readonly since: number
 }
 
 export interface Wheel {
   /** Calls `expire` once, in so many milliseconds, unless the entry is removed before. */
   readonly add: (millis: number, expire: () => void) => Entry
+  /** The same for an entry that stands nowhere; who has just looked at the clock says when, and spares another look. */
+  readonly enter: (entry: Entry, millis: number, moment?: Moment) => void
   readonly remove: (entry: Entry) => void
 }
 
@@ -67,20 +75,27 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
   let spinning: Fiber.Fiber<void> | undefined
   yield* Effect.addFinalizer(() => Effect.sync(() => spinning?.interruptUnsafe()))
 
-  const add = (millis: number, expire: () => void): Entry => {
+  const enter = (entry: Entry, millis: number, moment?: Moment): void => {
+    const time = moment?.clock === clock ? moment.since : now(clock)
     count++
     if (!turning) {
       turning = true
       position = 0
-      origin = now(clock)
+      origin = time
       spinning = Effect.runForkWith(context)(spin)
     }
     // By the clock and not by where the wheel stands: it stands still while somebody keeps the event loop busy.
-    const passed = now(clock) - origin
+    const passed = time - origin
     const due = Math.max(position + 1, Math.min(farthest, Math.ceil((passed + millis) / tick)))
     const bucket = buckets[due % size]
-    const entry: Entry = { expire, bucket, index: bucket.length, due }
+    entry.due = due
+    entry.bucket = bucket
+    entry.index = bucket.length
     bucket.push(entry)
+  }
+  const add = (millis: number, expire: () => void): Entry => {
+    const entry: Entry = { expire, bucket: undefined, index: 0, due: 0 }
+    enter(entry, millis)
     return entry
   }
   const remove = (entry: Entry): void => {
@@ -94,7 +109,7 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
       last.index = entry.index
     }
   }
-  return { add, remove }
+  return { add, enter, remove }
 })
 
 /** Milliseconds that never jump; only differences mean anything. */

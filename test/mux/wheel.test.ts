@@ -55,6 +55,25 @@ describe("a wheel of deadlines", () => {
       }
     }))
 
+  it.effect("counts from the moment that it is told, and from its own where that is of another clock", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const wheel = yield* Wheel.make
+      const expired: Array<string> = []
+      const enter = (name: string, clock: Clock.Clock, since: number) =>
+        wheel.enter({ expire: () => expired.push(name), bucket: undefined, index: 0, due: 0 }, 100, { clock, since })
+      // It turns from here on.
+      wheel.add(10_000, () => {})
+      const before = Wheel.now(clock)
+      yield* TestClock.adjust(60)
+      enter("before", clock, before)
+      enter("other", { ...clock }, before)
+      yield* TestClock.adjust(60)
+      assert.deepStrictEqual(expired, ["before"])
+      yield* TestClock.adjust(60)
+      assert.deepStrictEqual(expired, ["before", "other"])
+    }))
+
   it.effect("forgets what is removed, before and after it has expired", () =>
     Effect.gen(function*() {
       const { add, expired, wheel } = yield* make

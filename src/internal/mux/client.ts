@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Socket } from "node:net"
 import { type Connection, ConnectionLost, failure, NotConnected, TransportError } from "../../Transport.ts"
 import type { Use } from "../idle.ts"
+import * as Sending from "../sending.ts"
 import * as Asking from "./asking.ts"
 import * as Flow from "./flow.ts"
 import { Flag, headSize, maxHello, maxPing, optional, readFailure, readU32, Type } from "./frames.ts"
@@ -67,7 +68,8 @@ export const make = (
       if (limits === undefined) return garbage("No hello")
       greeted = true
       wire.limits = Hello.both(wire.limits, limits)
-      settle(limits.probes === true ? { ...client, load: asking.load, probe: asking.probe } : client)
+      const whole = limits.probes === true ? { ...client, load: asking.load, probe: asking.probe } : client
+      settle(Sending.enroll(whole, send))
     }
   })
   socket.on("data", wire.vigil.heard)
@@ -82,8 +84,9 @@ export const make = (
     // At once: a server that does not read would keep what waits for it, and the socket, for ever.
     socket.destroy()
   })
+  const send = Unary.make(wire)
   const client: Client = {
-    unary: Unary.make(wire),
+    unary: Sending.unary(send),
     stream: Streaming.make(wire),
     isOwn: true,
     isOpen: () => !wire.leaving && socket.writable,
@@ -177,6 +180,7 @@ const frames = (
     grant: (bytes) => wire.writer.number(Type.Credit, Flag.Parts, 0, bytes),
     isExpected: (_type, id) => slots.get(id) !== undefined,
     settled: () => {
+      wire.arrival.over()
       for (const inbox of touched) inbox.settle()
       touched.length = 0
       inflow.settle()

@@ -2,7 +2,6 @@
  * The head of a call, made short: what is the same in every call of a method is sent once a connection and then known by
  * a number.
  */
-import * as Effect from "effect/Effect"
 import { type Call, LimitExceeded, TransportError } from "../../Transport.ts"
 import { maxRoute, maxRoutes, Type } from "./frames.ts"
 import type { Writer } from "./writer.ts"
@@ -15,7 +14,7 @@ export interface Routes {
     call: Call,
     address: string,
     maxHeaders: number
-  ) => Effect.Effect<never, TransportError> | undefined
+  ) => TransportError | undefined
 }
 
 export const make = (writer: Writer): Routes => {
@@ -51,7 +50,7 @@ export const headers = (call: Call): Uint8Array | undefined => {
 const encode = ({ contentType, method, service }: Call) => Buffer.from(JSON.stringify([service, method, contentType]))
 
 const exceeded = (address: string, limit: string, allowed: number, actual: number) =>
-  Effect.fail(new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) }))
+  new TransportError({ reason: new LimitExceeded({ address, limit, allowed, actual }) })
 
 const oversized = (call: Call, address: string, maxHeaders: number) => {
   let size = 0

@@ -25,7 +25,7 @@ export const make = (wire: Wire.Wire): Connection["stream"] => (call, messages) 
   Stream.fromChannel(Channel.fromTransform((_, scope) =>
     Effect.uninterruptible(Effect.withFiber((fiber) => {
       const refused = Wire.refusal(wire, call, messages instanceof Uint8Array ? messages.length : 0)
-      if (refused !== undefined) return refused
+      if (refused !== undefined) return Effect.fail(refused)
       const opened = open(wire, call, messages, fiber.context)
       return opened === undefined
         ? Effect.succeed(Mailbox.only(Wire.overloaded(wire)))

@@ -1,45 +1,66 @@
 /**
- * A unary call over a multiplexed connection: one slot, one frame, and the caller's own fiber resumed by the reply.
+ * A unary call over a multiplexed connection: one slot, one frame, and the caller told by the reply.
  */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { type Connection, failure, type Reply, type TransportError } from "../../Transport.ts"
+import { type Call, failure, type Reply, type TransportError } from "../../Transport.ts"
 import * as Deadline from "../deadline.ts"
+import * as Sending from "../sending.ts"
 import type { Entry } from "../wheel.ts"
 import { Flag } from "./frames.ts"
 import type { Slot } from "./slots.ts"
 import * as Wire from "./wire.ts"
 
-/** Unary calls over a wire. */
-export const make = (wire: Wire.Wire): Connection["unary"] => (call, message) =>
-  Effect.callback<Reply, TransportError>((resume) => {
-    const refused = Wire.refusal(wire, call, message.length)
-    if (refused !== undefined) return resume(refused)
-    const { wheel } = wire.options
-    let entry: Entry | undefined
-    const slot: Slot = {
-      end: (reply) => {
-        if (entry !== undefined) wheel.remove(entry)
-        resume(Exit.succeed(reply ?? noReply))
-      },
-      lost: (error) => {
-        if (entry !== undefined) wheel.remove(entry)
-        resume(Exit.fail(error))
-      }
-    }
-    const id = Wire.take(wire, slot)
-    if (id === undefined) return resume(Exit.succeed(Wire.overloaded(wire)))
-    entry = Deadline.watch(wire.options.wheel, call, (expired) => {
-      Wire.abandon(wire, id, slot)
-      resume(Exit.succeed(expired))
-    })
-    Wire.open(wire, id, call, Flag.Last, message)
-    return Effect.sync(() => {
-      if (entry !== undefined) wheel.remove(entry)
-      Wire.abandon(wire, id, slot)
-    })
-  })
+/** Sends unary calls over a wire. */
+export const make = (wire: Wire.Wire): Sending.Send => (call, message, caller) => {
+  const problem = Wire.refusal(wire, call, message.length)
+  if (problem !== undefined) return void caller.lost(problem, Sending.alone)
+  const flight = new Flight(wire, call, caller)
+  const id = Wire.take(wire, flight)
+  if (id === undefined) return void caller.replied(Wire.overloaded(wire), Sending.alone)
+  flight.id = id
+  if (call.timeout !== undefined) wire.options.wheel.enter(flight, call.timeout, caller.moment)
+  Wire.open(wire, id, call, Flag.Last, message)
+  return flight
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** A call under way: its slot and its place in the wheel are one object, since there is one for each call. */
+class Flight implements Slot, Entry, Sending.Sent {
+  readonly wire: Wire.Wire
+  readonly call: Call
+  readonly caller: Sending.Caller
+  id = 0
+  bucket: Array<Entry> | undefined = undefined
+  index = 0
+  due = 0
+
+  constructor(wire: Wire.Wire, call: Call, caller: Sending.Caller) {
+    this.wire = wire
+    this.call = call
+    this.caller = caller
+  }
+
+  end(reply: Reply | undefined): void {
+    const { caller, wire } = this
+    wire.options.wheel.remove(this)
+    caller.replied(reply ?? noReply, wire.arrival.at)
+  }
+
+  lost(error: TransportError): void {
+    const { caller, wire } = this
+    wire.options.wheel.remove(this)
+    caller.lost(error, wire.arrival.at)
+  }
+
+  expire(): void {
+    Wire.abandon(this.wire, this.id, this)
+    this.caller.replied(Deadline.expired(this.call), Sending.alone)
+  }
+
+  cancel(): void {
+    this.wire.options.wheel.remove(this)
+    Wire.abandon(this.wire, this.id, this)
+  }
+}
 
 const noReply = failure("Defect", "The server ended the call without a reply")

@@ -1,9 +1,9 @@
 /**
  * The dialling end of a connection as its calls see it: what they write to, and why they may not.
  */
-import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { type Call, type Failure, failure, LimitExceeded, NotConnected, TransportError } from "../../Transport.ts"
+import * as Sending from "../sending.ts"
 import type { Wheel } from "../wheel.ts"
 import * as Flow from "./flow.ts"
 import { Flag, Type } from "./frames.ts"
@@ -34,7 +34,9 @@ export interface Wire {
   readonly vigil: Vigil.Vigil
   /** What both sides take; all that we know before the server has said its hello is what we do. */
   limits: Hello.Limits
-  /** Inboxes that the read at hand has brought something to. */
+  /** What the read at hand brings. */
+  readonly arrival: Sending.Arrival
+  /** Inboxes that it has brought something to. */
   readonly touched: Array<Slots.Inbox>
   /** Whether there are to be no new calls. */
   leaving: boolean
@@ -58,6 +60,7 @@ export const make = (socket: Socket, options: Options): Wire => {
     slots,
     vigil: Vigil.make(socket, writer, options.wheel, () => slots.pending() > 0),
     limits,
+    arrival: Sending.arrival(),
     touched: [],
     leaving: false
   }
@@ -69,14 +72,14 @@ export const refusal = (
   { leaving, limits, options, routes, socket }: Wire,
   call: Call,
   size: number
-): Effect.Effect<never, TransportError> | undefined => {
+): TransportError | undefined => {
   const { address } = options
   if (leaving || socket.destroyed || !socket.writable) {
-    return Effect.fail(new TransportError({ reason: new NotConnected({ address }) }))
+    return new TransportError({ reason: new NotConnected({ address }) })
   }
   if (size <= limits.message) return routes.refusal(call, address, limits.headers)
   const limit = new LimitExceeded({ address, limit: "A message", allowed: limits.message, actual: size })
-  return Effect.fail(new TransportError({ reason: limit }))
+  return new TransportError({ reason: limit })
 }
 
 /** A number for a call, unless too many are under way or too much waits to be written. */

@@ -5,11 +5,11 @@
  * call, and the scope closes with what the attempt says about the instance. Decoding comes after, outside the retry.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import type * as Contract from "../../Contract.ts"
 import type * as RpcError from "../../RpcError.ts"
 import * as Trace from "../trace.ts"
-import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
 import * as Exchange from "./exchange.ts"
 import * as Hedging from "./hedging.ts"
@@ -17,6 +17,7 @@ import * as Line from "./line.ts"
 import * as Methods from "./methods.ts"
 import * as Pace from "./pace.ts"
 import * as Patience from "./patience.ts"
+import * as Straight from "./straight.ts"
 import * as Streams from "./streams.ts"
 import * as Verdict from "./verdict.ts"
 import * as Writing from "./writing.ts"
@@ -38,7 +39,8 @@ export const make = <M extends Contract.Methods>(
       tally: target.meter.of(method.endpoint),
       pace: Pace.make(),
       known: false,
-      settles: true
+      settles: true,
+      isStraight: false
     }
     functions[method.name] = method.streamsOut
       ? (payload) => Streams.many(line, payload)
@@ -52,49 +54,60 @@ export const make = <M extends Contract.Methods>(
 // ---------------------------------------------------------------------------------------------------------------------
 
 const unary = (line: Line.Line, payload: unknown): Effect.Effect<unknown, unknown> =>
-  Effect.withFiber((fiber) => {
-    const letter = Writing.write(line.writings.usual, payload)
-    if (Writing.isFailed(letter)) return Effect.mapError(letter, (cause) => Line.malformed(line, cause))
-    const head = Line.head(line, fiber, false)
-    const refused = Line.refusal(line, head, fiber)
-    if (refused !== undefined) return refused
-    const parent = Trace.current(fiber)
-    if (Trace.isRecording(fiber, parent)) {
-      const send = (span: Tracer.AnySpan) => attempt(line, { ...head, span }, letter, undefined)
-      return Trace.around(send, "internal", line.service, line.method.endpoint, parent)
-    }
-    return attempt(line, parent === undefined ? head : Line.traced(head, parent), letter, undefined)
-  })
+  Effect.callback((resume) => begin(line, payload, Fiber.getCurrent()!, resume))
+
+/** Begins a call of the fiber that is running. Returns what gives it up; nothing where the fiber goes on already. */
+const begin = (
+  line: Line.Line,
+  payload: unknown,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  resume: Straight.Resume
+): Effect.Effect<void> | void => {
+  const letter = Writing.write(line.writings.usual, payload)
+  if (Writing.isFailed(letter)) return resume(Effect.mapError(letter, (cause) => Line.malformed(line, cause)))
+  const head = Line.head(line, fiber, false)
+  const refused = Line.refusal(line, head, fiber)
+  if (refused !== undefined) return resume(refused)
+  const parent = Trace.current(fiber)
+  if (Trace.isRecording(fiber, parent)) {
+    const send = (span: Tracer.AnySpan) => attempt(line, { ...head, span }, letter, undefined)
+    return resume(Trace.around(send, "internal", line.service, line.method.endpoint, parent))
+  }
+  const traced = parent === undefined ? head : Line.traced(head, parent)
+  return Straight.isOpen(line, traced)
+    ? Straight.send(line, traced, letter, rest, fiber, resume)
+    : resume(attempt(line, traced, letter, undefined))
+}
 
 /** An attempt, and the next one where it failed and may be repeated. */
 const attempt = (
   line: Line.Line,
-  whole: Line.Head,
+  head: Line.Head,
   letter: Writing.Letter,
   history: Attempts.History | undefined
 ): Effect.Effect<unknown, unknown> => {
-  const { method } = line
-  const head = method.idempotent ? Patience.cut(line, whole, history) : whole
   const options = Attempts.choice(history, head.key, line.road.choice)
   const visit = Exchange.visit(history, letter.writing, false)
-  const wait = method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
+  const wait = line.method.hedge === undefined || history !== undefined ? undefined : Hedging.delay(line, head)
   const sent = wait === undefined
     ? Exchange.make(line, head, letter, options, visit)
     : Hedging.send(line, head, letter, options, wait, visit)
-  return Effect.matchEffect(sent, {
-    onSuccess: (reply) => {
-      const end = now(head.clock)
-      Verdict.time(line, head, reply, end)
-      if (reply instanceof Uint8Array) return Line.decoded(line, visit.writing, head, reply, end)
-      const isOpen = Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
-      const rest = isOpen
-        ? again(line, head, letter, visit, Attempts.fromFailure(reply, head.call))
-        : Line.failed(visit.writing, head.call, reply)
-      return counted(line, head, history, rest)
-    },
-    onFailure: (fault) =>
-      counted(line, head, history, again(line, head, letter, visit, Line.explain(line, head.call, fault)))
-  })
+  return Straight.after(line, head, letter, visit, rest, sent)
+}
+
+/** What follows an attempt. */
+const rest: Straight.Rest = {
+  replied: (line, head, letter, visit, reply, end) => {
+    Verdict.time(line, head, reply, end)
+    if (reply instanceof Uint8Array) return Line.decoded(line, visit.writing, head, reply, end)
+    const isOpen = Line.isRefusal(reply) || (head.cut && reply.status === "DeadlineExceeded")
+    const rest = isOpen
+      ? again(line, head, letter, visit, Attempts.fromFailure(reply, head.call))
+      : Line.failed(visit.writing, head.call, reply)
+    return counted(line, head, visit.history, rest)
+  },
+  failed: (line, head, letter, visit, fault) =>
+    counted(line, head, visit.history, again(line, head, letter, visit, Line.explain(line, head.call, fault)))
 }
 
 const again = (
@@ -112,7 +125,10 @@ const again = (
     error,
     instance,
     history,
-    (head, moved) => attempt(line, head, letter, hedge === undefined ? moved : Attempts.hedged(moved, hedge))
+    (head, moved) => {
+      const history = hedge === undefined ? moved : Attempts.hedged(moved, hedge)
+      return attempt(line, Line.cut(line, head, history), letter, history)
+    }
   )
 }
 

@@ -1,6 +1,6 @@
 /**
  * One attempt of a unary call: an instance is lent, the call goes there and comes back, and the instance is given back with
- * what that says about it. This is the hot path: count its effects.
+ * what that says about it. What need not wait for anything but the reply is sent by `straight.ts`, and comes here if it does.
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -8,6 +8,7 @@ import type * as Tracer from "effect/Tracer"
 import type { Instance } from "../../Registry.ts"
 import type { SelectOptions } from "../../Selector.ts"
 import type { Call, Connection, Reply } from "../../Transport.ts"
+import * as Sending from "../sending.ts"
 import type { History } from "./attempts.ts"
 import * as Line from "./line.ts"
 import * as Spans from "./spans.ts"
@@ -45,23 +46,23 @@ export const make = (
     : Spans.around(head, head.span, visit, (span) =>
       exchange(line, Line.traced(head, span), letter, options, visit, span))
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-const exchange = (
+/** Makes an attempt with whom a choice lends that was made already. */
+export const proceed = (
   line: Line.Line,
   head: Line.Head,
   letter: Writing.Letter,
   options: SelectOptions | undefined,
   visit: Visit,
-  span: Tracer.Span | undefined
+  lease: Scope.Closeable,
+  chosen: Line.Choice,
+  span?: Tracer.Span
 ): Effect.Effect<Reply, Line.Fault> => {
   const { call } = head
-  const lease = Scope.makeUnsafe()
   const watch = <E extends Line.Fault>(sent: Effect.Effect<Reply, E>) =>
     Effect.onExit(sent, (exit) => Verdict.giveBack(line, head, lease, exit))
   // A strategy that keeps no account of its leases is spared the watch over their end: it costs as much as the choice.
   const watched = line.settles
-  const exchanged = Effect.flatMap(Line.lend(line, head, lease, options), (lent) => {
+  const exchanged = Effect.flatMap(chosen, (lent) => {
     visit.instance = lent
     if (span !== undefined) Spans.lent(span, lent)
     line.settles = lease.state._tag !== "Empty"
@@ -77,6 +78,20 @@ const exchange = (
   return watched ? watch(exchanged) : exchanged
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+
+const exchange = (
+  line: Line.Line,
+  head: Line.Head,
+  letter: Writing.Letter,
+  options: SelectOptions | undefined,
+  visit: Visit,
+  span: Tracer.Span | undefined
+): Effect.Effect<Reply, Line.Fault> => {
+  const lease = Scope.makeUnsafe()
+  return proceed(line, head, letter, options, visit, lease, Line.lend(line, head, lease, options), span)
+}
+
 /** Sends a call over a connection, written so that it can be read there. */
 const carried = (
   line: Line.Line,
@@ -85,6 +100,7 @@ const carried = (
   visit: Visit,
   connection: Connection
 ): Effect.Effect<Reply, Line.Fault> => {
+  line.isStraight = Sending.find(connection) !== undefined
   const fitted = Writing.fitted(line.writings, letter, connection)
   if (fitted === letter) return connection.unary(call, letter.bytes)
   if (Writing.isFailed(fitted)) return Effect.mapError(fitted, (cause) => Line.malformed(line, cause))

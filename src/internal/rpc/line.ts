@@ -22,6 +22,7 @@ import * as Budget from "./budget.ts"
 import * as Meter from "./meter.ts"
 import type { Method } from "./methods.ts"
 import type * as Pace from "./pace.ts"
+import * as Patience from "./patience.ts"
 import type { Policy } from "./policy.ts"
 import type { Target } from "./target.ts"
 import * as Throttle from "./throttle.ts"
@@ -58,6 +59,8 @@ export interface Line {
   known: boolean
   /** Whether its last lease left something to be done at the end. */
   settles: boolean
+  /** Whether the connection that its last call went over sends without the caller's fiber. */
+  isStraight: boolean
 }
 
 /** The head of a call, and what of it does not travel. */
@@ -84,9 +87,11 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
   const start = now(clock)
   const set = fiber.getRef(CurrentDeadline)
   const deadline = set ?? start + line.road.timeout
+  const left = streams && set === undefined ? undefined : deadline - start
+  const enough = streams ? undefined : Patience.enough(line, left, 0)
   return {
     deadline,
-    cut: false,
+    cut: enough !== undefined,
     start,
     since: start,
     clock,
@@ -97,9 +102,15 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
       method: line.method.endpoint,
       contentType: line.writings.usual.contentType,
       headers: fiber.getRef(CurrentHeaders),
-      timeout: streams && set === undefined ? undefined : deadline - start
+      timeout: enough ?? left
     }
   }
+}
+
+/** Gives another attempt of a unary call less time than is left, where that will do. */
+export const cut = (line: Line, head: Head, { ran }: Attempts.History): Head => {
+  const enough = Patience.enough(line, head.call.timeout, ran)
+  return enough === undefined ? head : { ...head, cut: true, call: { ...head.call, timeout: enough } }
 }
 
 /** Pays for a call, or refuses it where most calls to the service are refused. */
@@ -127,6 +138,9 @@ export const traced = (head: Head, span: Tracer.AnySpan): Head => ({
   call: { ...head.call, headers: { ...head.call.headers, traceparent: Trace.format(span) } }
 })
 
+/** An instance, or why there is none. */
+export type Choice = Effect.Effect<Instance, SelectorError | RpcError.RpcError>
+
 /**
  * The instance for one attempt. Only the very first one may wait, for the service's list to be known. Nobody is lent to
  * a call that has no time left: its handler would run for nobody.
@@ -136,7 +150,7 @@ export const lend = (
   { call, deadline, since }: Head,
   lease: Scope.Scope,
   options: SelectOptions | undefined
-): Effect.Effect<Instance, SelectorError | RpcError.RpcError> => {
+): Choice => {
   if (call.timeout !== undefined && call.timeout <= 0) {
     return RpcError.fail("DeadlineExceeded", { service: call.service, method: call.method })
   }

@@ -3,8 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Failure, Reply } from "../../Transport.ts"
+import * as Loan from "../selection/loan.ts"
 import * as Attempts from "./attempts.ts"
 import type { Fault, Head, Line } from "./line.ts"
 import * as Pace from "./pace.ts"
@@ -16,9 +17,23 @@ export const giveBack = (
   head: Head,
   lease: Scope.Closeable,
   exit: Exit.Exit<Reply | void, Fault>
-): Effect.Effect<void> =>
+): Effect.Effect<unknown> => settle(line, head, lease, outcomeOf(exit)) ?? Effect.void
+
+/**
+ * The same for what came of an attempt, nothing where it was given up, at a moment that is known already. Returns what
+ * remains to be done.
+ */
+export const settle = (
+  line: Line,
+  head: Head,
+  lease: Scope.Closeable,
+  outcome: Reply | Fault | void,
+  end?: number
+): Effect.Effect<unknown> | undefined =>
   // Few strategies leave anything to be done.
-  lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, verdict(line, head, exit)) ?? Effect.void
+  lease.state._tag === "Empty"
+    ? undefined
+    : Loan.close(lease, isFault(line, head, outcome) ? Exit.fail(outcome) : Exit.void, end)
 
 /** Takes in how long a call took that was answered, or that nobody answered in time, and has ended now. */
 export const time = ({ pace }: Line, head: Head, reply: Reply, end: number): void => {
@@ -29,15 +44,15 @@ export const time = ({ pace }: Line, head: Head, reply: Reply, end: number): voi
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const verdict = (line: Line, head: Head, exit: Exit.Exit<Reply | void, Fault>): Exit.Exit<unknown, unknown> => {
-  if (exit._tag === "Success") {
-    const reply = exit.value
-    return reply === undefined || reply instanceof Uint8Array || !isFault(line, head, reply)
-      ? Exit.void
-      : Exit.fail(reply)
-  }
+const outcomeOf = (exit: Exit.Exit<Reply | void, Fault>): Reply | Fault | void => {
+  if (exit._tag === "Success") return exit.value
   const reason = exit.cause.reasons[0]
-  return reason?._tag === "Fail" && isWireFault(line, head, reason.error) ? exit : Exit.void
+  return reason?._tag === "Fail" ? reason.error : undefined
+}
+
+const isFault = (line: Line, head: Head, outcome: Reply | Fault | void): boolean => {
+  if (outcome === undefined || outcome instanceof Uint8Array) return false
+  return outcome._tag === "Failure" ? isRefusal(line, head, outcome) : isWireFault(line, head, outcome)
 }
 
 /** Whether the wire itself failed, and not this one call on it; or there was none in all the time that the call had. */
@@ -46,7 +61,8 @@ const isWireFault = (line: Line, head: Head, fault: Fault): boolean =>
     ? Attempts.isInstanceFault(fault)
     : fault._tag === "RpcError" && fault.reason._tag === "DeadlineExceeded" && hasHung(line, head)
 
-const isFault = (line: Line, head: Head, reply: Failure): boolean => {
+/** Whether it did not take the call, or let its time pass. */
+const isRefusal = (line: Line, head: Head, reply: Failure): boolean => {
   switch (reply.status) {
     case "Unavailable":
     case "Overloaded":

@@ -36,12 +36,29 @@ export const onEnd = (lease: Scope.Scope, clock: Clock.Clock, ending: Ending): b
   }
 }
 
+/**
+ * Closes a lease, at a moment that may be known already. Returns what remains to be done: nothing where all who learn from
+ * the lease were told of its end here.
+ */
+export const close = (
+  lease: Scope.Closeable,
+  exit: Exit.Exit<unknown, unknown>,
+  time: number | undefined
+): Effect.Effect<unknown> | undefined => {
+  const { state } = lease
+  if (state._tag === "Open" && state.finalizerKey instanceof Account) state.finalizerKey.time = time
+  const left = Scope.closeUnsafe(lease, exit)
+  return left === Effect.void ? undefined : left
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** Marks a finalizer as one that others may join. */
 class Account {
   readonly #first: Ending
   #others: Array<Ending> | undefined = undefined
+  /** When the lease ended, where somebody has looked. */
+  time: number | undefined = undefined
 
   constructor(first: Ending) {
     this.#first = first
@@ -52,7 +69,8 @@ class Account {
     else this.#others.push(ending)
   }
 
-  end(exit: Exit.Exit<unknown, unknown>, time: number): void {
+  end(exit: Exit.Exit<unknown, unknown>, clock: Clock.Clock): void {
+    const time = this.time ?? now(clock)
     this.#first(exit, time)
     if (this.#others !== undefined) { for (const ending of this.#others) ending(exit, time) }
   }
@@ -64,7 +82,7 @@ const opened = (clock: Clock.Clock, ending: Ending): Scope.State.Open => {
     _tag: "Open",
     finalizerKey: account,
     finalizer: (exit) => {
-      account.end(exit, now(clock))
+      account.end(exit, clock)
       return Effect.void
     },
     finalizers: undefined
