@@ -1,5 +1,6 @@
 /**
- * Frames to a socket: all of one turn in one write, and at once when a kilobyte waits.
+ * Frames to a socket: all that a read brings about in one write, all else of one turn of the event loop in another, and
+ * at once when a kilobyte waits.
  *
  * The system call is the price of a small frame, so frames are gathered in a slab; but a peer that waits for the end of
  * our turn stands idle, so the slab goes out early. Bodies that are large are not copied into it, and those that others
@@ -47,6 +48,11 @@ export const make = (socket: Socket, gate: Gate): Writer => {
   let sent = 0
   let used = 0
   let scheduled = false
+  // Whether nothing has gone out since the last read: the other side waits for what a read brings about.
+  let answering = true
+  socket.on("data", () => {
+    answering = true
+  })
 
   const flush = () => {
     if (used === sent) return
@@ -60,6 +66,7 @@ export const make = (socket: Socket, gate: Gate): Writer => {
   }
   const tick = () => {
     scheduled = false
+    answering = false
     flush()
   }
   /** Room for so many bytes, at the returned offset. */
@@ -80,7 +87,9 @@ export const make = (socket: Socket, gate: Gate): Writer => {
       flush()
     } else if (!scheduled) {
       scheduled = true
-      process.nextTick(tick)
+      // Fibers that a scheduler resumes one by one have a tick each: what they all say goes out behind the last of them.
+      if (answering) process.nextTick(tick)
+      else setImmediate(tick)
     }
   }
   const head = (at: number, length: number, type: number, flags: number, id: number): number => {
