@@ -39,7 +39,7 @@ export const make = <A, E>(options: {
   readonly keep: (message: A) => A
 }): Mailbox<A, E> => {
   const { inflow } = options
-  let waiting: Array<A> = []
+  let waiting: [A, ...Array<A>] | undefined
   let fresh = 0
   let cost = 0
   let held = 0
@@ -49,16 +49,19 @@ export const make = <A, E>(options: {
   let allowance = options.initial
   let taker: ((effect: Effect.Effect<Chunk<A>, E | Cause.Done>) => void) | undefined
 
-  const take = (): Effect.Effect<Chunk<A>, E | Cause.Done> => {
-    const chunk = waiting
-    waiting = []
+  const put = (message: A) => {
+    if (waiting === undefined) waiting = [message]
+    else waiting.push(message)
+  }
+  const take = (chunk: Chunk<A>): Effect.Effect<Chunk<A>, E | Cause.Done> => {
+    waiting = undefined
     fresh = 0
     owed += cost
     cost = 0
     inflow.give(held)
     held = 0
     if (owed >= window / 2 && ended === undefined) grant()
-    return Exit.succeed(chunk as unknown as Chunk<A>)
+    return Exit.succeed(chunk)
   }
   const grant = () => {
     const bytes = owed
@@ -66,6 +69,10 @@ export const make = <A, E>(options: {
     allowance += bytes
     options.credit(bytes)
   }
+  const leave = Effect.sync(() => {
+    if (taker !== undefined) inflow.wait(-1)
+    taker = undefined
+  })
 
   return {
     offer: (message, bytes) => {
@@ -77,14 +84,14 @@ export const make = <A, E>(options: {
       }
       if (allowance <= 0) return false
       held += shared
-      waiting.push(message)
+      put(message)
       cost += bytes + messageCost
       allowance -= bytes + messageCost
       return true
     },
     last: (message) => {
       if (ended !== undefined) return
-      waiting.push(message)
+      put(message)
       ended = done
     },
     end: (exit) => {
@@ -92,31 +99,29 @@ export const make = <A, E>(options: {
     },
     settle: () => {
       if (taker !== undefined) {
-        if (waiting.length === 0 && ended === undefined) return
+        if (waiting === undefined && ended === undefined) return
         const resume = taker
         taker = undefined
         inflow.wait(-1)
-        return resume(waiting.length > 0 ? take() : ended!)
+        return resume(waiting !== undefined ? take(waiting) : ended!)
       }
+      if (waiting === undefined) return
       // Nobody waits: a small message must not keep the whole read that it came in.
       for (; fresh < waiting.length; fresh++) waiting[fresh] = options.keep(waiting[fresh])
     },
     pull: Effect.callback<Chunk<A>, E | Cause.Done>((resume) => {
-      if (waiting.length > 0) return resume(take())
+      if (waiting !== undefined) return resume(take(waiting))
       if (ended !== undefined) return resume(ended)
       if (owed >= window) grant()
       taker = resume
       inflow.wait(1)
-      return Effect.sync(() => {
-        if (taker !== undefined) inflow.wait(-1)
-        taker = undefined
-      })
+      return leave
     }),
     drop: () => {
       ended ??= done
       inflow.give(held)
       held = 0
-      waiting = []
+      waiting = undefined
       fresh = 0
     }
   }

@@ -10,14 +10,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { LimitExceeded, TransportError } from "../../Transport.ts"
 import { Type } from "./frames.ts"
-import type { Outlet } from "./outlet.ts"
-import type { Writer } from "./writer.ts"
+import * as Outlet from "./outlet.ts"
+import type { Wire } from "./wire.ts"
 
 export interface Options {
-  readonly address: string
-  readonly maxMessage: number
-  readonly writer: Writer
-  readonly outlet: Outlet
   /** Where the messages run: the context of their caller. */
   readonly context: Context.Context<never>
   /** The messages died, or one of them is too large to be sent: so ends the call. */
@@ -32,15 +28,23 @@ export interface Pump {
 }
 
 /** A pump of a call's messages. */
-export const make = (messages: Stream.Stream<Uint8Array>, options: Options): Pump => {
-  const { maxMessage, outlet, writer } = options
+export const make = (wire: Wire, messages: Stream.Stream<Uint8Array>, options: Options): Pump => {
+  const { gate, limits, outflow, socket, writer } = wire
   let id = 0
   let fiber: Fiber.Fiber<void, TransportError> | undefined
   let stopped = false
-  const write = (message: Uint8Array, sent: () => void) => writer.bytes(Type.Message, 0, id, message, sent)
+  const outlet = Outlet.make<Uint8Array>({
+    socket,
+    gate,
+    outflow,
+    initial: 0,
+    size: (message) => message.length,
+    write: (message, sent) => writer.bytes(Type.Message, 0, id, message, sent)
+  })
+  const isLarge = (message: Uint8Array) => message.length > limits.message
   const pumping = Stream.runForEachArray(messages, (chunk): Effect.Effect<void, TransportError> => {
-    const large = chunk.find((message) => message.length > maxMessage)
-    return large === undefined ? outlet.send(chunk, sizeOf, write) : tooLarge(options, large.length)
+    const large = chunk.find(isLarge)
+    return large === undefined ? outlet.send(chunk) : tooLarge(wire, large.length)
   })
   const start = () => {
     fiber = Effect.runForkWith(options.context)(pumping)
@@ -68,9 +72,7 @@ export const make = (messages: Stream.Stream<Uint8Array>, options: Options): Pum
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const sizeOf = (message: Uint8Array) => message.length
-
-const tooLarge = ({ address, maxMessage }: Options, actual: number) => {
-  const reason = new LimitExceeded({ address, limit: "A message", allowed: maxMessage, actual })
+const tooLarge = ({ limits, options }: Wire, actual: number) => {
+  const reason = new LimitExceeded({ address: options.address, limit: "A message", allowed: limits.message, actual })
   return Effect.fail(new TransportError({ reason }))
 }

@@ -41,7 +41,7 @@ export interface Running {
   /** Ends a call with a failure, whatever its handler does. */
   readonly refuse?: (problem: Failure) => void
   readonly inbox?: Inbox | undefined
-  readonly outlet?: Outlet.Outlet
+  readonly outlet?: Outlet.Outlet<Reply>
 }
 
 export interface Reception {

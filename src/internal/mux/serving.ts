@@ -25,7 +25,6 @@ export const start = (
 ): void => {
   const { gate, inflow, options, outflow, socket, writer } = reception
   if (call.timeout !== undefined && call.timeout <= 0) return Reception.end(reception, id, Deadline.expired(call))
-  const outlet = Outlet.make(socket, gate, outflow, window)
   const inbox = message === undefined
     ? makeInbox(inflow, (bytes) => writer.number(Type.Credit, 0, id, bytes))
     : undefined
@@ -46,17 +45,22 @@ export const start = (
     fiber?.interruptUnsafe()
   }
   const expiry = Deadline.watch(options.wheel, call, refuse)
-  const write = (value: Reply, sent: () => void) => {
-    if (failed !== undefined || ended) return true
-    if (!(value instanceof Uint8Array)) failed = value
-    else if (value.length <= reception.maxReply) return writer.bytes(Type.Message, 0, id, value, sent)
-    else refuse(Reception.tooLong(reception, value))
-    return true
-  }
+  const outlet = Outlet.make<Reply>({
+    socket,
+    gate,
+    outflow,
+    initial: window,
+    size: (reply) => reply instanceof Uint8Array ? reply.length : 0,
+    write: (reply, sent) => {
+      if (failed !== undefined || ended) return true
+      if (!(reply instanceof Uint8Array)) failed = reply
+      else if (reply.length <= reception.maxReply) return writer.bytes(Type.Message, 0, id, reply, sent)
+      else refuse(Reception.tooLong(reception, reply))
+      return true
+    }
+  })
   const messages = message ?? Stream.fromPull(Effect.succeed(inbox!.pull))
-  const replies = Effect.suspend(() =>
-    Stream.runForEachArray(exchange.stream(call, messages), (chunk) => outlet.send(chunk, sizeOf, write))
-  )
+  const replies = Effect.suspend(() => Stream.runForEachArray(exchange.stream(call, messages), outlet.send))
   // Registered before the handler starts, so that whatever comes for the call meanwhile finds it.
   const interrupt = () => fiber?.interruptUnsafe()
   reception.enter(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })
@@ -76,8 +80,6 @@ export const start = (
 
 const makeInbox = (inflow: Flow.Inflow, credit: (bytes: number) => void): Reception.Inbox =>
   Mailbox.make({ initial: 0, credit, inflow, keep: (message) => Buffer.from(message) })
-
-const sizeOf = (reply: Reply): number => reply instanceof Uint8Array ? reply.length : 0
 
 const ending = (cause: Cause.Cause<never>): Failure | undefined =>
   Cause.hasInterruptsOnly(cause) ? undefined : defect(cause)

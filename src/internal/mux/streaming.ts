@@ -14,7 +14,6 @@ import type { Entry } from "../wheel.ts"
 import type * as Flow from "./flow.ts"
 import { Flag, Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
-import * as Outlet from "./outlet.ts"
 import * as Pump from "./pump.ts"
 import type { Inbox, Slot } from "./slots.ts"
 import * as Wire from "./wire.ts"
@@ -53,10 +52,13 @@ const open = (
   })
   const pump = messages instanceof Uint8Array
     ? undefined
-    : makePump(wire, messages, context, (exit) => {
-      drop()
-      inbox.end(exit)
-      inbox.settle()
+    : Pump.make(wire, messages, {
+      context,
+      failed: (exit) => {
+        drop()
+        inbox.end(exit)
+        inbox.settle()
+      }
     })
   let entry: Entry | undefined
   const over = () => {
@@ -92,23 +94,6 @@ const makeInbox = (inflow: Flow.Inflow, credit: (bytes: number) => void): Inbox 
     inflow,
     keep: (reply) => reply instanceof Uint8Array ? Buffer.from(reply) : reply
   })
-
-const makePump = (
-  { gate, limits, options, outflow, socket, writer }: Wire.Wire,
-  messages: Stream.Stream<Uint8Array>,
-  context: Context.Context<never>,
-  failed: Pump.Options["failed"]
-): Pump.Pump => {
-  const { address } = options
-  return Pump.make(messages, {
-    address,
-    maxMessage: limits.message,
-    writer,
-    outlet: Outlet.make(socket, gate, outflow, 0),
-    context,
-    failed
-  })
-}
 
 const makeSlot = (wire: Wire.Wire, inbox: Inbox, pump: Pump.Pump | undefined, over: () => void): Slot => ({
   inbox,
