@@ -4,7 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { CodecError } from "../../Codec.ts"
@@ -12,30 +12,40 @@ import type { Failure, Reply } from "../../Transport.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
-/** What each element is decoded, or encoded, to. Those before one that fails still come. */
-export const coded = <A, B, E>(
+/** What each element is decoded, or encoded, to. Those before one that fails still come. `fail` says how it all fails. */
+export const coded = <A, B, E, E2>(
   elements: Stream.Stream<A, E>,
   code: (element: A) => Exit.Exit<B, CodecError>,
-  explain: (error: CodecError) => E
-): Stream.Stream<B, E> =>
+  explain: (error: CodecError) => E,
+  fail: (error: E) => Effect.Effect<never, E2>
+): Stream.Stream<B, E2> =>
   Stream.transformPull(elements, (pull) => {
-    let end: Effect.Effect<never, E> | undefined
-    const read = (chunk: Chunk<A>): Effect.Effect<Chunk<B>, E> => {
-      const results: Array<B> = []
+    let next: Pull.Pull<Chunk<B>, E2>
+    const read = (chunk: Chunk<A>): Pull.Pull<Chunk<B>, E2> => {
+      let results: [B, ...Array<B>] | undefined
       for (const element of chunk) {
         const result = code(element)
-        if (result._tag === "Success") {
-          results.push(result.value)
-          continue
+        if (result._tag === "Failure") {
+          next = fail(explain(Cause.squash(result.cause) as CodecError))
+          break
         }
-        const refused: Effect.Effect<never, CodecError> = Exit.failCause(result.cause)
-        end = Effect.mapError(refused, explain)
-        return results.length === 0 ? end : Effect.succeed(results as unknown as Chunk<B>)
+        if (results === undefined) results = [result.value]
+        else results.push(result.value)
       }
-      return Effect.succeed(results as unknown as Chunk<B>)
+      return results === undefined ? next : Effect.succeed(results)
     }
-    return Effect.succeed(Effect.suspend((): Pull.Pull<Chunk<B>, E> => end ?? Effect.flatMap(pull, read)))
-  }) as Stream.Stream<B, E>
+    next = Effect.matchCauseEffect(pull, {
+      onSuccess: read,
+      onFailure: (cause): Pull.Pull<never, E2> => {
+        const error = Cause.findErrorOption(cause)
+        // What is no error is passed on: the end, a defect, an interruption.
+        return error._tag === "None" || Cause.isDone(error.value)
+          ? Effect.failCause(cause as Cause.Cause<Cause.Done>)
+          : fail(error.value)
+      }
+    })
+    return Effect.succeed(Effect.suspend(() => next))
+  }) as Stream.Stream<B, E2>
 
 /** The replies of values: one for each until one cannot be encoded, and a last one for a failure. */
 export const replies = (
@@ -46,14 +56,11 @@ export const replies = (
   Stream.transformPull(values, (pull) => {
     let over = false
     const write = (chunk: Chunk<unknown>): Chunk<Reply> => {
-      const written: Array<Reply> = []
-      for (const value of chunk) {
-        const reply = encode(value)
-        written.push(reply)
-        over = isLast(reply)
-        if (over) break
-      }
-      return written as unknown as Chunk<Reply>
+      let reply = encode(chunk[0])
+      const written: [Reply, ...Array<Reply>] = [reply]
+      for (let index = 1; index < chunk.length && !isLast(reply); index++) written.push(reply = encode(chunk[index]))
+      over = isLast(reply)
+      return written
     }
     const next: Pull.Pull<Chunk<Reply>> = Effect.matchCauseEffect(pull, {
       onSuccess: (chunk) => Effect.succeed(write(chunk)),

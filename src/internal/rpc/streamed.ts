@@ -1,7 +1,9 @@
 /**
  * The road of every call that has many messages or many replies.
  */
+import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { CodecError } from "../../Codec.ts"
@@ -20,7 +22,7 @@ export type Messages = Uint8Array | Stream.Stream<Uint8Array>
 
 /** The replies to messages. */
 export const streamed = (serving: Serving, messages: Messages): Stream.Stream<Reply> => {
-  const { call, coders, ground, route, running } = serving
+  const { call, coders, ground, route } = serving
   const { streamsIn, streamsOut } = route.method
   const payloads = decoded(messages, coders, call)
   const run = (payload: unknown): Stream.Stream<unknown, unknown> => {
@@ -45,14 +47,12 @@ export const streamed = (serving: Serving, messages: Messages): Stream.Stream<Re
       (span) => Stream.provideService(replies, Tracer.ParentSpan, span)
     ))
     : replies
-  return Stream.unwrap(Effect.as(
-    Effect.acquireRelease(Effect.sync(running.enter), (_, exit) =>
-      Effect.sync(() => {
-        running.leave()
-        const broken = last === undefined || last instanceof Uint8Array ? undefined : last
-        settle(serving, broken !== undefined ? broken.status : exit._tag === "Success" ? "OK" : "Cancelled")
-      })),
-    Running.within(spanned, contextOf(serving, parent))
+  const within = Running.within(spanned, contextOf(serving, parent))
+  return Stream.fromChannel(Channel.fromTransform((upstream, scope) =>
+    Effect.flatMap(
+      entered(serving, scope, () => last),
+      () => Channel.toTransform(within.channel)(upstream, scope)
+    )
   ))
 }
 
@@ -65,6 +65,19 @@ export const head = (replies: Stream.Stream<Reply>, call: Call): Effect.Effect<R
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** Enters among the calls that run, until the scope closes: then it is taken down what became of this one. */
+const entered = (serving: Serving, scope: Scope.Scope, last: () => Reply | undefined): Effect.Effect<void> =>
+  Effect.uninterruptible(Effect.suspend(() => {
+    serving.running.enter()
+    return Scope.addFinalizerExit(scope, (exit) =>
+      Effect.sync(() => {
+        serving.running.leave()
+        const reply = last()
+        const broken = reply === undefined || reply instanceof Uint8Array ? undefined : reply
+        settle(serving, broken !== undefined ? broken.status : exit._tag === "Success" ? "OK" : "Cancelled")
+      }))
+  }))
+
 const decoded = (
   messages: Messages,
   coders: Coders,
@@ -74,7 +87,7 @@ const decoded = (
     RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
   return messages instanceof Uint8Array
     ? Stream.fromEffect(Effect.mapError(coders.payload.decode(messages), explain))
-    : Chunks.coded(messages, coders.payload.decode, explain)
+    : Chunks.coded(messages, coders.payload.decode, explain, Effect.fail)
 }
 
 const first = (payloads: Stream.Stream<unknown, RpcError>, call: Call): Effect.Effect<unknown, RpcError> =>

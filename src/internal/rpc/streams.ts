@@ -9,13 +9,14 @@ import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { CodecError } from "../../Codec.ts"
 import type * as RpcError from "../../RpcError.ts"
-import type { Call, Connection, Reply, TransportError } from "../../Transport.ts"
+import type { Connection, Reply, TransportError } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
@@ -71,26 +72,29 @@ const recorded = (
 interface Running {
   readonly line: Line.Line
   readonly input: Input
+  readonly head: Line.Head
   /** How the call was written, and so the replies are. */
   writing: Writing.Writing
   /** The lease of the instance that answers. */
   lease: Scope.Closeable
   /** What the lease is given back with. */
   verdict: Exit.Exit<Reply | void, Line.Fault>
-  /** Where the next chunk of replies comes from, once an instance answers. */
-  pull: Pull.Pull<Chunk<Reply>, unknown> | undefined
+  /** Where the next chunk of values comes from: attempts, until an instance answers. */
+  next: Pull.Pull<Chunk<unknown>, unknown>
   /** What became of the call. */
   outcome: string
 }
 
 const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scope) => {
+  if (input.failure !== undefined) return Effect.succeed(Effect.fail(input.failure))
   const running: Running = {
     line,
     input,
+    head,
     writing: line.writings.usual,
     lease: Scope.makeUnsafe(),
     verdict: Exit.void,
-    pull: undefined,
+    next: Effect.suspend(() => values(running, open(running, head, undefined), identity)),
     outcome: "Cancelled"
   }
   // The lease is no child of the scope: what went wrong downstream says nothing about the instance.
@@ -98,19 +102,26 @@ const begin = (line: Line.Line, input: Input, head: Line.Head, scope: Scope.Scop
     line.tally(running.outcome, now(head.clock) - head.start)
     return Verdict.giveBack(line, head, running.lease, running.verdict)
   })
-  const pull: Pull.Pull<Chunk<unknown>, unknown> = Effect.suspend(() =>
-    Effect.flatMap(running.pull ?? open(running, head, undefined), (chunk) => read(running, head.call, chunk))
-  )
-  if (running.input.failure !== undefined) return Effect.succeed(Effect.fail(running.input.failure))
-  return Effect.as(
-    Scope.addFinalizer(scope, close),
-    Effect.catchCause(pull, (cause) => {
-      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-      const { failure } = running.input
-      running.outcome = Pull.isDoneCause(cause) ? "OK" : Meter.outcome(failure ?? Cause.squash(cause))
-      return failure === undefined ? Effect.failCause(cause) : Effect.fail(failure)
-    })
-  )
+  return Effect.as(Scope.addFinalizer(scope, close), Effect.suspend(() => running.next))
+}
+
+/** The values of replies. One operator does it all, as each costs a stream of single elements what it costs for each. */
+const values = <E>(
+  running: Running,
+  replies: Pull.Pull<Chunk<Reply>, E>,
+  explain: (error: E | Cause.Done) => unknown
+): Pull.Pull<Chunk<unknown>, unknown> =>
+  Effect.matchCauseEffect(replies, {
+    onSuccess: (chunk) => read(running, chunk),
+    onFailure: (cause) => ended(running, Cause.map(cause, explain))
+  })
+
+/** Takes down how the call ended. Where the caller's own messages failed, that is why. */
+const ended = (running: Running, cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+  const { failure } = running.input
+  running.outcome = Pull.isDoneCause(cause) ? "OK" : Meter.outcome(failure ?? Cause.squash(cause))
+  return running.next = failure === undefined ? Effect.failCause(cause) : Effect.fail(failure)
 }
 
 /** Attempts until one has a first chunk of replies. */
@@ -131,7 +142,6 @@ const open = (
     )
   return Effect.catch(attempt, (fault) => {
     if (Cause.isDone(fault)) return Effect.fail(fault)
-    running.pull = undefined
     if (running.verdict._tag === "Success" && running.verdict.value === undefined) running.verdict = Exit.fail(fault)
     const error = Line.explain(line, head.call, fault)
     // A caller's own messages go out once.
@@ -175,9 +185,8 @@ const first = (
           written.messages
         )
         return Effect.flatMap(Channel.toPullScoped(sent.channel, lease), (pull) => {
-          const replies = Effect.mapError(pull, broken)
-          running.pull = replies
-          return Effect.tap(replies, ([first]) => {
+          running.next = values(running, pull, broken)
+          return Effect.tap(Effect.mapError(pull, broken), ([first]) => {
             if (first instanceof Uint8Array || !Line.isRefusal(first)) return Effect.void
             running.verdict = Exit.succeed(first)
             if (span !== undefined) Spans.failed(span, first)
@@ -190,25 +199,26 @@ const first = (
 }
 
 /** The values of a chunk of replies. A failure behind values comes with the next pull. */
-const read = (running: Running, call: Call, replies: Chunk<Reply>): Pull.Pull<Chunk<unknown>, unknown> => {
-  const values: Array<unknown> = []
+const read = (running: Running, replies: Chunk<Reply>): Pull.Pull<Chunk<unknown>, unknown> => {
+  const { head, line, writing } = running
+  let values: [unknown, ...Array<unknown>] | undefined
   for (const reply of replies) {
     let end: Effect.Effect<never, unknown>
     if (reply instanceof Uint8Array) {
-      const value: Exit.Exit<unknown, CodecError> = running.writing.success.decode(reply)
+      const value: Exit.Exit<unknown, CodecError> = writing.success.decode(reply)
       if (value._tag === "Success") {
-        values.push(value.value)
+        if (values === undefined) values = [value.value]
+        else values.push(value.value)
         continue
       }
-      end = Effect.fail(Line.malformed(running.line, Cause.squash(value.cause)))
+      end = Effect.fail(Line.malformed(line, Cause.squash(value.cause)))
     } else {
-      end = Line.failed(running.writing, call, reply)
+      end = Line.failed(writing, head.call, reply)
     }
-    if (values.length === 0) return end
-    running.pull = end
+    running.next = Effect.catchCause(end, (cause) => ended(running, cause))
     break
   }
-  return Effect.succeed(values as unknown as Chunk<unknown>)
+  return values === undefined ? running.next : Effect.succeed(values)
 }
 
 /** Messages, and how they are written. */
@@ -234,13 +244,11 @@ const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payloa
   const messages = ({ payload }: Writing.Writing) =>
     Stream.suspend(() => {
       input.begun = true
-      return Chunks.coded(own, payload.encode, (cause) => Line.malformed(line, cause))
-    }).pipe(
-      Stream.catch((failure) => {
+      return Chunks.coded(own, payload.encode, (cause) => Line.malformed(line, cause), (failure) => {
         input.failure = failure
-        return Stream.die(failure)
+        return Effect.die(failure)
       })
-    )
+    })
   const input: Input = {
     written: (connection) => {
       const writing = Writing.suited(line.writings, connection)
