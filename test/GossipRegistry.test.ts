@@ -64,6 +64,26 @@ describe("a member of a gossip cluster", () => {
       yield* awaitList(orders, (list) => list.length === 0)
     }))
 
+  it.live("knows within seconds what others registered while all of them came", () =>
+    Effect.gen(function*() {
+      const start = { preset: "lan", count: 2 } as const
+      const first = yield* Crowds.open({ ...start, join: [] })
+      const join = first.addresses.slice(0, 1)
+      const others = yield* Effect.forEach(["a", "b", "c", "d"], (id) =>
+        Effect.tap(Crowds.open({ ...start, join }), (crowd) => Effect.sync(() => crowd.register(instance(id)))), {
+        concurrency: 2
+      })
+      const isWhole = (told: Crowds.Told) =>
+        told._tag === "Listed" && told.ids.length === others.length
+      // Two of them compare what they know half a minute later.
+      yield* until(
+        () =>
+          Crowds.times(others, 0, isWhole).length === 8,
+        "services of all that came",
+        10_000
+      )
+    }), 30_000)
+
   it.live("takes its services along when it leaves", () =>
     Effect.gen(function*() {
       const first = yield* member()

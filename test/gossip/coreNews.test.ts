@@ -4,7 +4,7 @@ import { acks, alive, dead, suspect, told, withOthers } from "./lone.ts"
 
 describe("gossip", () => {
   it("tells each piece of news in as many packets as the cluster is large, and then no more", () => {
-    for (const [others, packets] of [[5, 4], [40, 8]] as const) {
+    for (const [others, packets] of [[5, 8], [40, 8], [120, 12]] as const) {
       const lone = withOthers(others)
       const since = lone.now()
       lone.heard(alive("m2", 2, { incarnation: 2 }))

@@ -34,6 +34,13 @@ describe("a hundred members", () => {
   })
 })
 
+describe("seven members", () => {
+  it("hear of each change by gossip alone, though a quarter of the packets is lost", () => {
+    const outcomes = Array.from({ length: 60 }, (_, seed) => Dissemination.run(7, 0.25, seed + 1))
+    assert.lengthOf(outcomes.filter(({ isByGossip }) => !isByGossip), 0)
+  })
+})
+
 describe("Lifeguard", () => {
   it("keeps members that are blocked from calling healthy ones dead", () => {
     const cell = { members: 32, blocked: 8, spell: 8000, seconds: 60, seed: 1 }

@@ -33,7 +33,8 @@ export const make = (options: Options.Options): Effect.Effect<Fleet, RegistryErr
       port: Options.defaultPort,
       settled: Effect.suspend(() => {
         speaker.joined()
-        return Effect.andThen(inform(node, services), listing.publish)
+        node.run(Effect.delay(compare(node, services), arrival * node.settings.gossipInterval))
+        return Effect.andThen(services.isInformed() ? Effect.void : compare(node, services), listing.publish)
       })
     })
     const { application } = services
@@ -104,13 +105,19 @@ const register = (instance: Instance, services: Services.Services, listing: List
   return Effect.acquireRelease(announced, () => withdrawn)
 }
 
-/** Members that run something else may be the first to answer, and know of no services. */
-const inform = (node: Node.Node, services: Services.Services): Effect.Effect<void> => {
-  if (services.isInformed()) return Effect.void
-  const ours = services.others()
-  const one = ours[Math.floor(node.random() * ours.length)]
-  return one === undefined ? Effect.void : Effect.ignore(node.exchange(one, false))
-}
+/**
+ * Rounds of gossip until others know of one who came. What is told before passes it by, and it compares all it knows once
+ * more after that. They are enough for thousands of members.
+ */
+const arrival = 5
+
+/** Asks one that runs this package: others may be the first to answer, and know of no services. */
+const compare = (node: Node.Node, services: Services.Services): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const ours = services.others()
+    const one = ours[Math.floor(node.random() * ours.length)]
+    return one === undefined ? Effect.void : Effect.ignore(node.exchange(one, false))
+  })
 
 const sweeping = ({ settings }: Node.Node, services: Services.Services): Effect.Effect<never> =>
   Effect.sleep(settings.pushPullInterval).pipe(
