@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { compile } from "../../scripts/build.ts"
+import { compile, join } from "../../scripts/build.ts"
 import { contenders, type Entry } from "./contender.ts"
 
 /** Where to, below the root of the package, at a depth of two; and what else than the library. */
@@ -28,6 +28,8 @@ export const stage = (
   fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config(options.entries)))
   const { output, status } = compile(folder, ["-p", "."])
   if (status !== 0) throw new Error(output)
+  fs.rmSync(path.join(folder, "src"), { recursive: true })
+  join(path.join(root, "src"), path.join(folder, "src"))
   return path.join(folder, "bench/lib/child.js")
 }
 
@@ -44,6 +46,6 @@ const config = (entries: ReadonlyArray<Entry>) => ({
     rootDir: "../..",
     outDir: "."
   },
-  include: ["../../src", "../../bench/lib/child.ts", ...entries.map(({ module }) => `../../bench/${module}.ts`)],
+  include: ["../../bench/lib/child.ts", ...entries.map(({ module }) => `../../bench/${module}.ts`)],
   exclude: []
 })
