@@ -1,6 +1,6 @@
 /**
  * Frames to a socket: all that a read brings about in one write, all else of one turn of the event loop in another, and
- * at once when a kilobyte waits.
+ * sooner when two kilobytes wait, then four, then eight.
  *
  * The system call is the price of a small frame, so frames are gathered in a slab; but a peer that waits for the end of
  * our turn stands idle, so the slab goes out early. Bodies that are large are not copied into it, and those that others
@@ -37,8 +37,12 @@ export interface Writer {
   readonly waiting: () => number
 }
 
-/** Bytes that make a write worth its price. */
-const early = 1024
+/**
+ * Bytes that make a write worth its price; twice as many for each next one of a turn, up to so many: by then the other side
+ * has something to do.
+ */
+const early = 2048
+const late = 16 * 1024
 const slabSize = 64 * 1024
 /** From this size a body goes out as it is. */
 const large = 8 * 1024
@@ -53,6 +57,7 @@ export const make = (socket: Socket, gate: Gate): Writer => {
   socket.on("data", () => {
     answering = true
   })
+  let enough = early
 
   const flush = () => {
     if (used === sent) return
@@ -67,6 +72,7 @@ export const make = (socket: Socket, gate: Gate): Writer => {
   const tick = () => {
     scheduled = false
     answering = false
+    enough = early
     flush()
   }
   /** Room for so many bytes, at the returned offset. */
@@ -83,14 +89,15 @@ export const make = (socket: Socket, gate: Gate): Writer => {
     return at
   }
   const done = () => {
-    if (used - sent >= early) {
-      flush()
-    } else if (!scheduled) {
+    if (!scheduled) {
       scheduled = true
       // Fibers that a scheduler resumes one by one have a tick each: what they all say goes out behind the last of them.
       if (answering) process.nextTick(tick)
       else setImmediate(tick)
     }
+    if (used - sent < enough) return
+    flush()
+    enough = Math.min(late, 2 * enough)
   }
   const head = (at: number, length: number, type: number, flags: number, id: number): number => {
     writeU32(slab, at, length - 4)
