@@ -6,6 +6,7 @@ import * as Reader from "../../src/internal/mux/reader.ts"
 import { frame, u32 } from "./wire.ts"
 
 const limit = 200
+const MiB = 1024 * 1024
 
 type Told =
   | readonly ["frame", number, number, number, string]
@@ -164,6 +165,39 @@ describe("the reader of frames", () => {
       assert.isFalse(drop(1))
       read(Buffer.concat([part.subarray(12), part, begin(1, 5), part, frame(99, 0, 2, "then")]))
       assert.deepStrictEqual(told, [`${Type.Message} 1 12345`, "99 2 then"])
+    }))
+
+  it.effect("frees what it was given, unless a frame was told of that lies in it", () =>
+    Effect.sync(() => {
+      const { read } = Reader.make(MiB, {
+        frame: () => undefined,
+        oversized: () => undefined,
+        skipped: () => undefined,
+        grant: () => undefined,
+        isExpected: () => true,
+        settled: () => undefined,
+        garbage: () => assert.fail("These are frames")
+      })
+      const size = 100 * 1024
+      const large = frame(99, 0, 1, Buffer.alloc(size))
+      const parts = [
+        frame(Type.Split, 0, 1, Buffer.from([Type.Message, 0]), u32(size)),
+        frame(Type.Part, 0, 1, Buffer.alloc(size))
+      ]
+      const cases: ReadonlyArray<readonly [chunk: Buffer, freed: boolean]> = [
+        [large.subarray(0, size / 2), true],
+        [large.subarray(size / 2), true],
+        [Buffer.concat([large, large.subarray(0, size / 2)]), false],
+        [Buffer.concat([large.subarray(size / 2), frame(99, 0, 2)]), false],
+        [Buffer.concat(parts), true]
+      ]
+      for (const [chunk, freed] of cases) {
+        // As a socket reads: in memory of its own.
+        const own = Buffer.allocUnsafeSlow(chunk.length)
+        chunk.copy(own)
+        read(own)
+        assert.strictEqual(own.length === 0, freed)
+      }
     }))
 
   it.effect("makes the same of any bytes, wherever they are cut, and tells of no frame behind garbage", () =>

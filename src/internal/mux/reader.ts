@@ -5,6 +5,7 @@
  * A frame that is over the limit is told of by its head and then skipped, so that one call fails and not all of them; a
  * stream of bytes that makes no sense ends the connection.
  */
+import * as Memory from "../memory.ts"
 import { headSize, readU32, Type } from "./frames.ts"
 import * as Reassembly from "./reassembly.ts"
 
@@ -26,7 +27,10 @@ export interface Frames {
 }
 
 export interface Reader {
-  /** Takes what a socket reads. Returns false once there is no point in reading on. */
+  /**
+   * Takes what a socket reads, and frees its memory where no frame was told of that lies in it. Returns false once there is
+   * no point in reading on.
+   */
   readonly read: (chunk: Buffer) => boolean
   /** Forgets what has come of a call's frame, whose rest will not come or is of no use. True where there was one. */
   readonly drop: (id: number) => boolean
@@ -136,6 +140,8 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
 
   const read = (chunk: Buffer): boolean => {
     let at = resume(chunk)
+    // What a split brings is copied, and nobody is told where it lay.
+    let told = false
     while (!broken && at < chunk.length) {
       if (skipping > 0) {
         const skipped = Math.min(skipping, chunk.length - at)
@@ -159,10 +165,12 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
         filled = chunk.copy(partial, 0, at)
         break
       }
+      told ||= chunk[at + 4] !== Type.Split
       give(chunk, at, at + total)
       at += total
     }
     frames.settled()
+    if (!told) Memory.free(chunk)
     return !broken
   }
   const drop = (id: number): boolean => {
