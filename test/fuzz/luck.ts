@@ -30,7 +30,7 @@ const patience = 2000
 
 /** Proves something of many inputs. A share of less than 1 is for what takes longer. */
 export const fuzz = (name: string, proof: (luck: Luck) => void, share = 1): void => {
-  it(name, () => runs(proof, share), 20_000 + inputs)
+  it(name, () => runs(proof, share), 60_000 + inputs)
 }
 
 /** The same, within a test. */

@@ -162,7 +162,7 @@ const shapeLaws = <S extends Wire>(
         }, { runs: garbageRuns, seed: 3 })
         assert.isUndefined(Arbitrary.formatCheckFailure(result))
       }),
-    20_000 + garbageRuns
+    60_000 + garbageRuns
   )
 
   it.effect("survives a message that ends too early, wherever it ends", () =>
