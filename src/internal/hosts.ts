@@ -12,5 +12,5 @@ export const reachable = (host: string): string => {
   return found?.address ?? (host === "::" ? "::1" : "127.0.0.1")
 }
 
-/** A host as a URL has it: an IPv6 address, and nothing else has colons, in brackets. Node takes 5 ms to say so first. */
+/** A host as a URL has it: an IPv6 address, and nothing else has colons, in brackets. */
 export const inUrl = (host: string): string => host.includes(":") ? `[${host}]` : host
