@@ -32,6 +32,8 @@ export interface Link {
   readonly flush: Effect.Effect<void, Unreachable>
   /** Runs a function after each reconnection, until the scope closes. */
   readonly onReconnect: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
+  /** Runs a function whenever the connection was lost, until the scope closes. */
+  readonly onLost: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
   /** How long one waits for an answer. */
   readonly timeout: Duration.Duration
   readonly unreachable: (problem: string, cause?: unknown) => Unreachable
@@ -44,7 +46,8 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
     const servers = [options.servers ?? "nats://127.0.0.1:4222"].flat().map(shown).join(", ")
     const unreachable = (problem: string, cause?: unknown) => new Unreachable({ servers, problem, cause })
     const isUp = Latch.makeUnsafe(false)
-    const listeners = new Set<() => void>()
+    const returned = new Set<() => void>()
+    const lost = new Set<() => void>()
     let connection: NatsConnection | undefined
     let problem: unknown
     let isOver = false
@@ -75,11 +78,12 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
         if (status.type === "error") problem = status.error
         if (status.type === "disconnect") {
           isUp.closeUnsafe()
+          for (const listener of lost) listener()
           return Effect.logWarning("The connection to NATS was lost", unreachable("has left"))
         }
         if (status.type !== "reconnect") return Effect.void
         isUp.openUnsafe()
-        for (const listener of listeners) listener()
+        for (const listener of returned) listener()
         return Effect.logInfo("NATS is back")
       })
     const follow = Effect.retry(Effect.tapError(dial, failed), again).pipe(Effect.flatMap((opened) => {
@@ -96,11 +100,8 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
       ),
       isUp: () => isUp.isOpen(),
       flush: flushing(() => connection, timeout, unreachable),
-      onReconnect: (listener) =>
-        Effect.asVoid(Effect.acquireRelease(
-          Effect.sync(() => listeners.add(listener)),
-          () => Effect.sync(() => listeners.delete(listener))
-        )),
+      onReconnect: listening(returned),
+      onLost: listening(lost),
       timeout,
       unreachable
     }
@@ -110,6 +111,12 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
 
 /** Full jitter would hit a server that comes back with all clients at once; this spreads them over a second. */
 const again = Schedule.jittered(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")]))
+
+const listening = (listeners: Set<() => void>): Link["onLost"] => (listener) =>
+  Effect.asVoid(Effect.acquireRelease(
+    Effect.sync(() => listeners.add(listener)),
+    () => Effect.sync(() => listeners.delete(listener))
+  ))
 
 /** An address without the secrets that it may hold. */
 const shown = (server: string): string => server.replace(/\/\/[^/]*@/, "//")
