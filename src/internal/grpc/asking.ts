@@ -137,7 +137,7 @@ export class Asking {
 
   private leave(): void {
     this.stream[asking] = undefined
-    this.wire.calls.delete(this.stream)
+    this.wire.pending--
   }
 
   private end(how: End): void {

@@ -45,7 +45,7 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
     const closed = Deferred.makeUnsafe<void>()
     session.on("close", () => Deferred.doneUnsafe(closed, Exit.void))
     if (session.destroyed) Deferred.doneUnsafe(closed, Exit.void)
-    const use = { pending: () => wire.calls.size, total: () => wire.total }
+    const use = { pending: () => wire.pending, total: () => wire.total }
     const end = Effect.sync(() => session.destroy())
     yield* Effect.forkScoped(Effect.andThen(Idle.after(use, options.idleTimeout), end))
     return {
@@ -60,17 +60,17 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
 // ---------------------------------------------------------------------------------------------------------------------
 
 const wireOver = (session: Http2.ClientHttp2Session, url: URL, options: Options): Wire.Wire => {
-  const calls: Wire.Wire["calls"] = new Set()
   const isOwn = Settings.isOwn(session.remoteSettings)
   const scheme = options.secure === undefined ? "http" : "https"
-  return {
+  const wire: Wire.Wire = {
     session,
     options: { ...options, address: url.href, scheme, authority: url.host },
     isOwn,
-    vigil: Vigil.make(session, options.wheel, () => calls.size > 0, isOwn ? "any" : "strict"),
-    calls,
+    vigil: Vigil.make(session, options.wheel, () => wire.pending > 0, isOwn ? "any" : "strict"),
+    pending: 0,
     total: 0
   }
+  return wire
 }
 
 /** A session whose server has shown by its settings that it speaks HTTP/2. */

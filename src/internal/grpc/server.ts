@@ -69,7 +69,8 @@ interface Ready extends Options {
 
 const evict = (sessions: Iterable<Sessions.Session>, service: string): void => {
   for (const { calls } of sessions) {
-    for (const call of calls) if (call.service === service) call.interrupt()
+    // Whoever is interrupted may leave the list.
+    for (const call of [...calls]) if (call.service === service) call.interrupt()
   }
 }
 
@@ -88,8 +89,8 @@ const withHealth = (options: Options): Ready => {
 
 const open = (socket: Socket, options: Ready): Sessions.Session => {
   const http2 = Http2.performServerHandshake(socket, Settings.server(options))
-  const calls = new Set<Sessions.Held>()
-  const vigil = Vigil.make(http2, options.wheel, () => calls.size > 0, "any")
+  const calls = new Array<Sessions.Held>()
+  const vigil = Vigil.make(http2, options.wheel, () => calls.length > 0, "any")
   const session: Sessions.Session = { http2, calls, vigil }
   http2.setLocalWindowSize(Settings.connectionWindow)
   http2.on("error", () => http2.destroy())
@@ -99,10 +100,10 @@ const open = (socket: Socket, options: Ready): Sessions.Session => {
     // Whatever becomes of a stream is seen by its end.
     stream.on("error", ignored)
     if (Plain.isGrpc(headers)) begin(session, options, stream, headers)
-    else if (session.calls.size >= options.maxCalls) stream.close(refused)
+    else if (session.calls.length >= options.maxCalls) stream.close(refused)
     else {
       // Interrupted by the plain lane itself.
-      Sessions.hold(stream, { session, service: "", interrupt: ignored, closed: ignored })
+      Sessions.hold(stream, { session, service: "", place: 0, interrupt: ignored, closed: ignored })
       Plain.answer(stream, headers, raw, options.plain)
     }
   })
@@ -125,8 +126,8 @@ const begin = (
   if ("failure" in head) return refuse(stream, headers, head)
   const { service } = head.call
   const { calls } = session
-  if (calls.size >= options.maxCalls) {
-    return refuse(stream, headers, Head.refuse("Overloaded", `This connection has ${calls.size} calls under way`))
+  if (calls.length >= options.maxCalls) {
+    return refuse(stream, headers, Head.refuse("Overloaded", `This connection has ${calls.length} calls under way`))
   }
   const exchange = options.find(service)
   if (exchange === undefined) {

@@ -32,6 +32,7 @@ export interface Options {
 export class Serving implements Held {
   readonly session: Session
   readonly service: string
+  place = 0
 
   private readonly options: Options
   private readonly stream: Served

@@ -6,7 +6,8 @@ import type { Vigil } from "./vigil.ts"
 
 export interface Session {
   readonly http2: ServerHttp2Session
-  readonly calls: Set<Held>
+  /** In no order. A set would do, were it not for what it keeps of those that have left it. */
+  readonly calls: Array<Held>
   readonly vigil: Vigil
 }
 
@@ -15,6 +16,8 @@ export interface Held {
   readonly session: Session
   /** Whom it goes to; empty where it is no call of gRPC. */
   readonly service: string
+  /** Where it is among the calls of its connection. */
+  place: number
   /** Stops the handler, which ends the answer. */
   readonly interrupt: () => void
   /** To be told when the stream has closed. */
@@ -24,7 +27,8 @@ export interface Held {
 /** Counts a call until its stream has closed. */
 export const hold = (stream: ServerHttp2Stream, call: Held): void => {
   const { calls, vigil } = call.session
-  calls.add(call)
+  call.place = calls.length
+  calls.push(call)
   vigil.heard()
   vigil.keep()
   const holding: Holding = stream
@@ -45,6 +49,14 @@ function released(this: Holding): void {
   const call = this[held]
   if (call === undefined) return
   this[held] = undefined
-  call.session.calls.delete(call)
+  forget(call)
   call.closed()
+}
+
+/** The last one takes its place. */
+const forget = ({ place, session: { calls } }: Held): void => {
+  const last = calls.pop()!
+  if (place === calls.length) return
+  calls[place] = last
+  last.place = place
 }

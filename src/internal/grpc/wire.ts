@@ -31,8 +31,8 @@ export interface Wire {
   /** Whether the server is one of us. */
   readonly isOwn: boolean
   readonly vigil: Vigil
-  /** The calls that have not ended for their callers. */
-  readonly calls: Set<ClientHttp2Stream>
+  /** How many calls have not ended for their callers. */
+  pending: number
   /** How many calls there have been. */
   total: number
 }
@@ -49,9 +49,9 @@ export const open = (wire: Wire, call: Call, kind: Kind, size: number): ClientHt
   const headers = headersOf(wire, call, kind)
   const metadata = Metadata.append(headers, call.headers)
   if (metadata > maxHeaders) return exceeded(address, "Metadata", maxHeaders, metadata)
-  if (wire.calls.size >= maxCalls) return failure("Overloaded", `${maxCalls} calls are under way to ${address}`)
-  const stream = session.request(headers, { endStream: false })
-  wire.calls.add(stream)
+  if (wire.pending >= maxCalls) return failure("Overloaded", `${maxCalls} calls are under way to ${address}`)
+  const stream = session.request(headers, unended)
+  wire.pending++
   wire.total++
   wire.vigil.keep()
   return stream
@@ -73,8 +73,11 @@ export const exceeded = (address: string, limit: string, allowed: number, actual
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+const unended = { endStream: false }
+
 /** Names and values in turn: Node keeps what it is given as long as the stream, and makes less of a list than of a record. */
 const headersOf = ({ isOwn, options: { authority, scheme } }: Wire, call: Call, kind: Kind): Array<string> => {
+  const isTimed = call.timeout !== undefined && Number.isFinite(call.timeout)
   const headers = [
     ":method",
     "POST",
@@ -87,17 +90,14 @@ const headersOf = ({ isOwn, options: { authority, scheme } }: Wire, call: Call, 
     "content-type",
     ContentType.format(call.contentType),
     kindHeader,
-    kind
+    kind,
+    // Nearly every call has one, and a list that grows takes room for many more.
+    "grpc-timeout",
+    isTimed ? Timeout.format(call.timeout) : ""
   ]
+  if (!isTimed) headers.length -= 2
   // For proxies, and for who does not know us. One of us does, and no proxy passes the settings on by which we know it.
-  if (!isOwn) {
-    headers.push("te", "trailers", "grpc-accept-encoding", "identity,gzip")
-  }
-  if (call.timeout !== undefined && Number.isFinite(call.timeout)) {
-    headers.push("grpc-timeout", Timeout.format(call.timeout))
-  }
-  if (!ContentType.isPlain(call.contentType)) {
-    headers.push(ContentType.exactHeader, HeaderText.encode(call.contentType))
-  }
+  if (!isOwn) headers.push("te", "trailers", "grpc-accept-encoding", "identity,gzip")
+  if (!ContentType.isPlain(call.contentType)) headers.push(ContentType.exactHeader, HeaderText.encode(call.contentType))
   return headers
 }
