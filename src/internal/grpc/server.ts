@@ -70,7 +70,7 @@ interface Ready extends Options {
 const evict = (sessions: Iterable<Sessions.Session>, service: string): void => {
   for (const { calls } of sessions) {
     // Whoever is interrupted may leave the list.
-    for (const call of [...calls]) if (call.service === service) call.interrupt()
+    for (const call of calls.filter((call) => call.service === service)) call.interrupt()
   }
 }
 
