@@ -1,9 +1,10 @@
 /** Members in processes of their own, which can be killed. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { fork } from "node:child_process"
+import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Instance } from "../../src/Registry.ts"
+import type { Network } from "../servers/network.ts"
 
 export interface Start {
   readonly count: number
@@ -11,6 +12,7 @@ export interface Start {
   readonly preset: "lan" | "local"
   readonly serf?: boolean
   readonly node?: string
+  readonly host?: string
   readonly port?: number
 }
 
@@ -25,6 +27,7 @@ export type Told =
 export const clock = (): number => Number(process.hrtime.bigint()) / 1e6
 
 export interface Crowd {
+  readonly pid: number
   readonly addresses: ReadonlyArray<string>
   /** All that it has told so far. */
   readonly told: ReadonlyArray<Told>
@@ -37,16 +40,19 @@ export interface Crowd {
 
 const program = fileURLToPath(new URL("./crowd.ts", import.meta.url))
 
-/** A process with so many members, until the scope closes. */
-export const open = (start: Start): Effect.Effect<Crowd, never, Scope.Scope> =>
+/** A process with so many members, in a network of its own where one is given, until the scope closes. */
+export const open = (start: Start, network?: Network): Effect.Effect<Crowd, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Crowd>((resume) => {
-      const child = fork(program, [JSON.stringify(start)], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+      const command = [process.execPath, program, JSON.stringify(start)] as const
+      const [file, args] = network?.within(...command) ?? [command[0], command.slice(1)]
+      const child = spawn(file, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] })
       const told: Array<Told> = []
       child.on("message", (message: Told) => {
         told.push(message)
         if (message._tag !== "Started") return
         resume(Effect.succeed({
+          pid: child.pid!,
           addresses: message.addresses,
           told,
           register: (instance) => child.send(instance),

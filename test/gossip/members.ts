@@ -1,6 +1,7 @@
 /** Members of real clusters on the loopback interface. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Endpoints from "../../src/internal/gossip/registry/endpoints.ts"
 import * as Fleet from "../../src/internal/gossip/registry/fleet.ts"
 import type { Options } from "../../src/internal/gossip/registry/options.ts"
 import type { RegistryError } from "../../src/Registry.ts"
@@ -14,7 +15,7 @@ export const member = (
 ): Effect.Effect<Fleet.Fleet, RegistryError, Scope.Scope> =>
   Fleet.make({ ...alone, ...(others.length === 0 ? {} : { join: others.map(addressOf) }), ...options })
 
-export const addressOf = ({ node }: Fleet.Fleet): string => `127.0.0.1:${node.swim.self.port}`
+export const addressOf = ({ node }: Fleet.Fleet): string => Endpoints.format(node.swim.self)
 
 /** Those that a member takes for alive, itself included. */
 export const alive = ({ node }: Fleet.Fleet): ReadonlyArray<string> =>

@@ -51,8 +51,12 @@ describe("Lifeguard", () => {
 })
 
 describe("two halves that were cut apart", () => {
-  it("are one again when members ask those that they have lost", () => {
-    for (const seed of seeds) assert.isBelow(Partition.run(30, 60, seed), 45_000)
+  it("give each other up, and are one again when members ask those that they have lost", () => {
+    for (const seed of seeds) {
+      const { apart, whole } = Partition.run(30, 60, seed)
+      assert.isBelow(apart, 30_000)
+      assert.isBelow(whole, 45_000)
+    }
   })
 })
 
