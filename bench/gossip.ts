@@ -1,9 +1,11 @@
 /**
- * Simulates gossip: `npm run bench:gossip [-- --smoke] [-- --most=1000] [-- --seeds=1,2,3]`.
+ * Measures gossip: `npm run bench:gossip [-- --smoke] [-- --most=1000] [-- --seeds=1,2,3] [-- --only=real]`.
  *
  * The shipped core runs on virtual time, every packet written and read as on a wire; sockets there are none. The same seeds
- * give the same table, but for its last line, which is of the machine. Exits with 1 where a goal is missed.
+ * give the same table, but for its last lines, which are of the machine: how long the loop stands still, and what thirty
+ * real members do, where networks of their own and agents of Serf are to be had. Exits with 1 where a goal is missed.
  */
+import * as Effect from "effect/Effect"
 import * as Blocks from "./gossip/blocks.ts"
 import * as Detection from "./gossip/detection.ts"
 import * as Dissemination from "./gossip/dissemination.ts"
@@ -11,6 +13,7 @@ import type { Row } from "./gossip/figures.ts"
 import * as Idle from "./gossip/idle.ts"
 import * as Lifeguard from "./gossip/lifeguard.ts"
 import * as Partition from "./gossip/partition.ts"
+import * as Real from "./gossip/real.ts"
 
 const option = (name: string): string | undefined =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.split("=")[1]
@@ -24,7 +27,7 @@ const seedsOf = (members: number): ReadonlyArray<number> => seeds.slice(0, membe
 
 const sizes = [[100, 750, 1000], [1000, 1100, 1450], [10_000, 1450, 1900]] as const
 
-const all: ReadonlyArray<(() => ReadonlyArray<Row>)> = [
+const simulated: ReadonlyArray<() => ReadonlyArray<Row>> = [
   ...sizes.flatMap(([members, whole, lossy]) =>
     members > most ? [] : [
       () => [Dissemination.row(members, 0, whole, seedsOf(members))],
@@ -50,12 +53,14 @@ const all: ReadonlyArray<(() => ReadonlyArray<Row>)> = [
   () => [Blocks.row(most)]
 ]
 
+const real = () => Effect.runPromise(Real.rows(smoke ? 6 : 30, smoke ? 5 : 30))
+
 const start = performance.now()
 console.log(`Preset for a data centre, seeds ${seeds.join(", ")}\n`)
 console.log("| what | members | measured | goal | met |")
 console.log("| --- | ---: | --- | --- | --- |")
-for (const scenario of all) {
-  for (const { goal, isMet, measured, members, what } of scenario()) {
+for (const scenario of [...option("only") === "real" ? [] : simulated, real]) {
+  for (const { goal, isMet, measured, members, what } of await scenario()) {
     console.log(`| ${what} | ${members} | ${measured} | ${goal} | ${isMet ? "yes" : "no"} |`)
     if (!isMet) process.exitCode = 1
   }
