@@ -20,6 +20,9 @@ export const make = (exchange: Exchange, begin: Begin): Exchange => {
   return exchange
 }
 
+/** Whether nothing stands between who calls an exchange and what it does. */
+export const has = (exchange: Exchange): boolean => begins.has(exchange)
+
 /** A unary call that has begun, or is about to. */
 export const unary = (exchange: Exchange, call: Call, message: Uint8Array): Effect.Effect<Reply> => {
   const begin = begins.get(exchange)

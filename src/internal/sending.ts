@@ -17,6 +17,8 @@ export type Now = (clock: Clock.Clock) => number
 export interface Caller {
   /** When the call is sent, if the caller has looked. */
   readonly moment: Moment | undefined
+  /** Whether nobody else has the message, nor will have the reply: then their memory may be freed when it has served. */
+  readonly isAlone: boolean
   readonly replied: (reply: Reply, now: Now) => void
   readonly lost: (error: TransportError, now: Now) => void
 }
@@ -44,6 +46,7 @@ export const unary = (send: Send): Connection["unary"] => (call, message) =>
   Effect.callback<Reply, TransportError>((resume) => {
     const sent = send(call, message, {
       moment: undefined,
+      isAlone: false,
       replied: (reply) => resume(Exit.succeed(reply)),
       lost: (error) => resume(Exit.fail(error))
     })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import { alone } from "../../src/internal/memory.ts"
 import { maxSplits, Type } from "../../src/internal/mux/frames.ts"
 import * as Reader from "../../src/internal/mux/reader.ts"
 import { frame, u32 } from "./wire.ts"
@@ -178,7 +179,7 @@ describe("the reader of frames", () => {
         settled: () => undefined,
         garbage: () => assert.fail("These are frames")
       })
-      const size = 100 * 1024
+      const size = 40 * 1024
       const large = frame(99, 0, 1, Buffer.alloc(size))
       const parts = [
         frame(Type.Split, 0, 1, Buffer.from([Type.Message, 0]), u32(size)),
@@ -189,7 +190,9 @@ describe("the reader of frames", () => {
         [large.subarray(size / 2), true],
         [Buffer.concat([large, large.subarray(0, size / 2)]), false],
         [Buffer.concat([large.subarray(size / 2), frame(99, 0, 2)]), false],
-        [Buffer.concat(parts), true]
+        [Buffer.concat(parts), true],
+        // Too long to lie where others may.
+        [frame(99, 0, 3, Buffer.alloc(alone)), true]
       ]
       for (const [chunk, freed] of cases) {
         // As a socket reads: in memory of its own.

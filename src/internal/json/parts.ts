@@ -11,10 +11,24 @@
  */
 import { Buffer } from "node:buffer"
 import * as Utf8 from "../codec/utf8.ts"
+import * as Memory from "../memory.ts"
 import * as JsonText from "./text.ts"
 
 /** Writes plain data, in which bytes may be a `Uint8Array`. */
-export const write = (plain: unknown): Uint8Array => {
+export const write = (plain: unknown): Uint8Array => Memory.made(written(plain))
+
+/** Reads plain data, bytes as views of what was read; throws where it is none, or nested more deeply than allowed. */
+export const read = (bytes: Uint8Array, maxDepth: number): unknown => {
+  const outline = bytes.length > 0 && bytes[0] === 0 ? readOutline(bytes, maxDepth) : undefined
+  const plain = outline === undefined ? JSON.parse(JsonText.read(bytes, maxDepth)) : withParts(outline, bytes)
+  // A text is a copy of its bytes, and so is all of the JSON.
+  if (outline === undefined || outline.parts.every(([, kind]) => kind === Kind.Text)) Memory.decoded(bytes)
+  return plain
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const written = (plain: unknown): Uint8Array => {
   if (isSmall(plain)) return JsonText.write(plain)
   const parts: Array<Part> = []
   const rest = without(plain, parts)
@@ -33,21 +47,6 @@ export const write = (plain: unknown): Uint8Array => {
   }
   return bytes
 }
-
-/** Reads plain data, bytes as views of what was read; throws where it is none, or nested more deeply than allowed. */
-export const read = (bytes: Uint8Array, maxDepth: number): unknown => {
-  if (bytes.length === 0 || bytes[0] !== 0) return JSON.parse(JsonText.read(bytes, maxDepth))
-  if (bytes.length < headSize) throw new Error("The message ends before its outline")
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const start = headSize + view.getUint32(1)
-  if (start > bytes.length) throw new Error("The message ends before its outline does")
-  // Two levels are those of the outline itself; the paths have their own bound in what they lead through.
-  const outline: unknown = JSON.parse(JsonText.read(bytes.subarray(headSize, start), maxDepth + 2))
-  if (!Array.isArray(outline) || outline.length !== 2 || !Array.isArray(outline[1])) throw new Error("No outline")
-  return withParts(outline[0], outline[1], bytes, start)
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
 
 const headSize = 5
 
@@ -137,13 +136,39 @@ const lead = (parts: ReadonlyArray<Part>, since: number, key: string | number): 
   for (let index = since; index < parts.length; index++) parts[index]!.path.unshift(key)
 }
 
+/** What a message is without its parts, and what is said of them. */
+interface Outline {
+  readonly rest: unknown
+  readonly parts: ReadonlyArray<Entry>
+  /** Where the parts start. */
+  readonly start: number
+}
+
+type Entry = readonly [path: ReadonlyArray<unknown>, kind: Part["kind"], length: number]
+
+const readOutline = (bytes: Uint8Array, maxDepth: number): Outline => {
+  if (bytes.length < headSize) throw new Error("The message ends before its outline")
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const start = headSize + view.getUint32(1)
+  if (start > bytes.length) throw new Error("The message ends before its outline does")
+  // Two levels are those of the outline itself; the paths have their own bound in what they lead through.
+  const outline: unknown = JSON.parse(JsonText.read(bytes.subarray(headSize, start), maxDepth + 2))
+  if (!Array.isArray(outline) || outline.length !== 2 || !Array.isArray(outline[1])) throw new Error("No outline")
+  const [rest, parts] = outline as [unknown, Array<unknown>]
+  if (!parts.every(isEntry)) throw new Error("A part without its path, kind and length")
+  return { rest, parts, start }
+}
+
+const isEntry = (part: unknown): part is Entry =>
+  Array.isArray(part) && part.length === 3 && Array.isArray(part[0]) &&
+  (part[1] === Kind.Text || part[1] === Kind.Bytes)
+  && Number.isSafeInteger(part[2]) && part[2] >= 0
+
 /** Puts the parts where they belong. Throws where one has no place, or where they are not all that follows. */
-const withParts = (rest: unknown, parts: ReadonlyArray<unknown>, bytes: Uint8Array, start: number): unknown => {
+const withParts = ({ parts, rest, start }: Outline, bytes: Uint8Array): unknown => {
   const whole = { rest }
   let at = start
-  for (const part of parts) {
-    if (!isEntry(part)) throw new Error("A part without its path, kind and length")
-    const [path, kind, length] = part
+  for (const [path, kind, length] of parts) {
     if (length > bytes.length - at) throw new Error("The message ends before its parts do")
     // Never a `Buffer`, which is not the same to everybody, even where one was read.
     const content = new Uint8Array(bytes.buffer, bytes.byteOffset + at, length)
@@ -153,13 +178,6 @@ const withParts = (rest: unknown, parts: ReadonlyArray<unknown>, bytes: Uint8Arr
   if (at !== bytes.length) throw new Error(`${bytes.length - at} bytes follow the parts`)
   return whole.rest
 }
-
-type Entry = readonly [path: ReadonlyArray<unknown>, kind: number, length: number]
-
-const isEntry = (part: unknown): part is Entry =>
-  Array.isArray(part) && part.length === 3 && Array.isArray(part[0]) &&
-  (part[1] === Kind.Text || part[1] === Kind.Bytes)
-  && Number.isSafeInteger(part[2]) && part[2] >= 0
 
 /** Only a `null` of the message's own is replaced: a path that a stranger wrote leads nowhere else. */
 const place = (whole: { rest: unknown }, path: ReadonlyArray<unknown>, content: unknown): void => {

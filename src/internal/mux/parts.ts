@@ -5,6 +5,7 @@
  * meanwhile: so each large message has its turn, and nothing waits for more than what is under way.
  */
 import type { Socket } from "node:net"
+import * as Memory from "../memory.ts"
 import { maxSplits, partSize, partsWindow } from "./frames.ts"
 import type { Gate } from "./gate.ts"
 
@@ -38,8 +39,12 @@ interface Message {
 /** Parts of a message that go out in one turn: each turn costs the other side one, too. */
 const together = 4
 
-/** `write` sends one part. */
-export const make = (socket: Socket, gate: Gate, write: (id: number, part: Uint8Array) => void): Parts => {
+/** `write` sends one part; `taken` is told when the kernel has it. */
+export const make = (
+  socket: Socket,
+  gate: Gate,
+  write: (id: number, part: Uint8Array, taken: Memory.Sent | undefined) => void
+): Parts => {
   // In the order they came. So many at once: the other side has to keep what it has of each.
   const messages = new Map<number, Message>()
   let admitted = 0
@@ -63,7 +68,7 @@ export const make = (socket: Socket, gate: Gate, write: (id: number, part: Uint8
       message.at = Math.min(body.length, at + partSize)
       unsent -= message.at - at
       credit -= message.at - at
-      write(id, body.subarray(at, message.at))
+      write(id, body.subarray(at, message.at), message.at < body.length ? undefined : Memory.sent(body))
     }
     socket.uncork()
     if (message.at < body.length) return void setImmediate(() => gate.wait(() => step(message)))

@@ -1,6 +1,6 @@
 /**
  * Bytes of a socket to frames, in place: a frame that lies whole in what was read is not copied, and one that comes in
- * parts is copied once.
+ * parts is copied once. One of more than 64 KiB always lies in memory of its own (`memory.ts`).
  *
  * A frame that is over the limit is told of by its head and then skipped, so that one call fails and not all of them; a
  * stream of bytes that makes no sense ends the connection.
@@ -108,18 +108,18 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
       head.copy(partial)
       filled = headSize
     }
-    if (partial !== undefined) {
-      const taken = Math.min(partial.length - filled, chunk.length - at)
-      chunk.copy(partial, filled, at, at + taken)
-      filled += taken
-      at += taken
-      if (filled === partial.length) {
-        const whole = partial
-        partial = undefined
-        give(whole, 0, whole.length)
-      }
+    return partial === undefined ? at : at + extend(partial, chunk, at)
+  }
+  /** Goes on with a frame that is put together. Returns how many bytes of the chunk belong to it. */
+  const extend = (whole: Buffer, chunk: Buffer, at: number): number => {
+    const taken = Math.min(whole.length - filled, chunk.length - at)
+    chunk.copy(whole, filled, at, at + taken)
+    filled += taken
+    if (filled === whole.length) {
+      partial = undefined
+      give(whole, 0, whole.length)
     }
-    return at
+    return taken
   }
 
   /** Goes on with the part at hand. Returns how many bytes of the chunk belong to it. */
@@ -160,10 +160,11 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
       }
       const total = size(chunk, at)
       if (total === 0) continue
-      if (chunk.length - at < total) {
+      if (chunk.length - at < total || total > Memory.alone) {
         partial = Buffer.allocUnsafe(total)
-        filled = chunk.copy(partial, 0, at)
-        break
+        filled = 0
+        at += extend(partial, chunk, at)
+        continue
       }
       told ||= chunk[at + 4] !== Type.Split
       give(chunk, at, at + total)

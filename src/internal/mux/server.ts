@@ -5,7 +5,9 @@
  * trace here. The end of the connection interrupts all that still runs.
  */
 import type { Socket } from "node:net"
-import { type Call, type Exchange, failure } from "../../Transport.ts"
+import { type Call, type Exchange, failure, type Reply } from "../../Transport.ts"
+import * as Eager from "../eager.ts"
+import * as Memory from "../memory.ts"
 import * as Flow from "./flow.ts"
 import { Flag, maxHello, maxPing, optional, readU32, silence, Type } from "./frames.ts"
 import * as Heads from "./heads.ts"
@@ -168,7 +170,14 @@ const answer = (
   message: Uint8Array
 ): void => {
   const { options, socket } = reception
-  const fiber = options.answer(exchange, call, message, (reply) => Reception.end(reception, id, reply))
+  // Who wraps an exchange may keep what passes; without one, nobody has the message and the reply but the two of us.
+  const isAlone = Eager.has(exchange)
+  if (isAlone) Memory.give(message)
+  const end = (reply: Reply | undefined) => {
+    if (isAlone && reply instanceof Uint8Array) Memory.spend(reply)
+    Reception.end(reception, id, reply)
+  }
+  const fiber = options.answer(exchange, call, message, end)
   if (fiber === undefined) return
   reception.enter(id, { service: call.service, cancelled: false, interrupt: () => fiber.interruptUnsafe() })
   // Either may have come about while the handler took its first steps.

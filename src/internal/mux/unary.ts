@@ -3,6 +3,7 @@
  */
 import { type Call, failure, type Reply, type TransportError } from "../../Transport.ts"
 import * as Deadline from "../deadline.ts"
+import * as Memory from "../memory.ts"
 import * as Sending from "../sending.ts"
 import type { Entry } from "../wheel.ts"
 import { Flag } from "./frames.ts"
@@ -18,6 +19,7 @@ export const make = (wire: Wire.Wire): Sending.Send => (call, message, caller) =
   if (id === undefined) return void caller.replied(Wire.overloaded(wire), Sending.alone)
   flight.id = id
   if (call.timeout !== undefined) wire.options.wheel.enter(flight, call.timeout, caller.moment)
+  if (caller.isAlone) Memory.spend(message)
   Wire.open(wire, id, call, Flag.Last, message)
   return flight
 }
@@ -43,6 +45,7 @@ class Flight implements Slot, Entry, Sending.Sent {
   end(reply: Reply | undefined): void {
     const { caller, wire } = this
     wire.options.wheel.remove(this)
+    if (caller.isAlone && reply instanceof Uint8Array) Memory.give(reply)
     caller.replied(reply ?? noReply, wire.arrival.at)
   }
 

@@ -8,6 +8,7 @@
  */
 import type { Socket } from "node:net"
 import type { Failure } from "../../Transport.ts"
+import * as Memory from "../memory.ts"
 import { Flag, fromStatus, headSize, partSize, splitSize, Type, writeU32 } from "./frames.ts"
 import type { Gate } from "./gate.ts"
 import * as Parts from "./parts.ts"
@@ -106,23 +107,30 @@ export const make = (socket: Socket, gate: Gate): Writer => {
     writeU32(slab, at + 6, id)
     return at + headSize
   }
-  /** The last part of a frame: into the slab, or by itself behind it. */
-  const body = (at: number, bytes: Uint8Array) => {
-    if (bytes.length < large) {
+  /** The last part of a frame: into the slab, or by itself behind it, as it must where `taken` waits for it. */
+  const body = (at: number, bytes: Uint8Array, taken?: Memory.Sent) => {
+    if (bytes.length < large && taken === undefined) {
       slab.set(bytes, at)
       return done()
     }
     socket.cork()
     flush()
-    socket.write(bytes)
+    socket.write(bytes, taken)
     socket.uncork()
     if (socket.writableLength > 0) return
     sent = used = 0
   }
   /** Starts a frame with a body. Returns where what stands before the body goes, which is of so many bytes. */
-  const begin = (type: number, flags: number, id: number, size: number, { length }: Uint8Array): number => {
+  const begin = (
+    type: number,
+    flags: number,
+    id: number,
+    size: number,
+    { length }: Uint8Array,
+    apart = length >= large
+  ): number => {
     if (length <= partSize) {
-      return head(reserve(headSize + size + (length < large ? length : 0)), headSize + size + length, type, flags, id)
+      return head(reserve(headSize + size + (apart ? 0 : length)), headSize + size + length, type, flags, id)
     }
     const own = headSize + splitSize + size
     const at = head(reserve(own), own, Type.Split, 0, id)
@@ -131,7 +139,11 @@ export const make = (socket: Socket, gate: Gate): Writer => {
     writeU32(slab, at + 2, size + length)
     return at + splitSize
   }
-  const parts = Parts.make(socket, gate, (id, part) => body(begin(Type.Part, 0, id, 0, part), part))
+  const parts = Parts.make(
+    socket,
+    gate,
+    (id, part, taken) => body(begin(Type.Part, 0, id, 0, part, taken === undefined ? undefined : true), part, taken)
+  )
 
   const frame: Writer["frame"] = (type, flags, id) => {
     head(reserve(headSize), headSize, type, flags, id)
@@ -179,7 +191,7 @@ export const make = (socket: Socket, gate: Gate): Writer => {
     if (message.length > partSize) {
       return parts.send(type, id, message, () => begin(type, flags, id, 0, message), sent)
     }
-    body(begin(type, flags, id, 0, message), message)
+    body(begin(type, flags, id, 0, message), message, Memory.sent(message))
     return true
   }
   const failure: Writer["failure"] = (id, reply) => {
@@ -190,7 +202,7 @@ export const make = (socket: Socket, gate: Gate): Writer => {
     if (message.length > partSize) {
       parts.send(Type.Open, id, message, () => beginOpen(id, flags, route, timeout, headers, message))
     } else {
-      body(beginOpen(id, flags, route, timeout, headers, message), message)
+      body(beginOpen(id, flags, route, timeout, headers, message), message, Memory.sent(message))
     }
   }
   const waiting = () => socket.writableLength + parts.waiting()

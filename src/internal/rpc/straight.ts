@@ -100,6 +100,7 @@ class Attempt implements Sending.Caller, Exchange.Visit {
   readonly rest: Rest
   readonly lease: Scope.Closeable
   readonly resume: Resume
+  readonly isAlone = true
   readonly history = undefined
   readonly isHedge = false
   instance: Instance | undefined = undefined

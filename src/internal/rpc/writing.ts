@@ -8,6 +8,7 @@
 import type * as Exit from "effect/Exit"
 import type { Codec, CodecError, Format } from "../../Codec.ts"
 import type { Connection } from "../../Transport.ts"
+import * as Memory from "../memory.ts"
 import type { Coders, Method } from "./methods.ts"
 
 /** A content type, and the coders of a method in it. */
@@ -51,10 +52,14 @@ export const write = (writing: Writing, payload: unknown): Letter | Failed => {
   return bytes._tag === "Failure" ? bytes as Failed : { payload, writing, bytes: bytes.value }
 }
 
-/** A letter that can be read at the other end of a connection: the same one, or one that is written again. */
+/**
+ * A letter that can be read at the other end of a connection: the same one, or one that is written again, for another kind
+ * of reader or because its memory has gone with the first sending.
+ */
 export const fitted = (writings: Writings, letter: Letter, connection: Connection): Letter | Failed => {
   const writing = suited(writings, connection)
-  return letter.writing === writing || letter.writing === writings.plain ? letter : write(writing, letter.payload)
+  const isLegible = letter.writing === writing || letter.writing === writings.plain
+  return isLegible && !Memory.isSpent(letter.bytes) ? letter : write(writing, letter.payload)
 }
 
 /** Whether a message could not be written. */
