@@ -53,9 +53,10 @@ export const make = (options: Options.Options): Effect.Effect<Link, never, Scope
     let isOver = false
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
+        const wasUp = isUp.isOpen()
         isOver = true
         isUp.closeUnsafe()
-        return connection === undefined ? Effect.void : close(connection)
+        return connection === undefined ? Effect.void : close(connection, wasUp)
       })
     )
     const dial = Effect.callback<NatsConnection, unknown>((resume) => {
@@ -142,11 +143,10 @@ const dialling = (options: Options.Options): Promise<NatsConnection> => {
 }
 
 /** What was said last, acknowledgements among it, still leaves; a server that does not answer is not waited for. */
-const close = (connection: NatsConnection): Effect.Effect<void> =>
-  Effect.andThen(
-    Effect.timeoutOption(Effect.exit(Effect.tryPromise(() => connection.flush())), "1 second"),
-    Effect.promise(() => connection.close().catch(() => undefined))
-  )
+const close = (connection: NatsConnection, isUp: boolean): Effect.Effect<void> => {
+  const said = Effect.timeoutOption(Effect.exit(Effect.tryPromise(() => connection.flush())), "1 second")
+  return Effect.andThen(isUp ? said : Effect.void, Effect.promise(() => connection.close().catch(() => undefined)))
+}
 
 const flushing = (
   connection: () => NatsConnection | undefined,
