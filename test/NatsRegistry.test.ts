@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as References from "effect/References"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -222,11 +223,11 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
             yield* server.kill
             // It has run, and may not be repeated.
             assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "Disconnected")
-            const calling = yield* Effect.forkChild(Effect.retry(echo.say("two"), { times: 10 }))
+            const calling = yield* Effect.forkChild(Effect.retry(echo.say("two"), Schedule.spaced("20 millis")))
             yield* server.start
             assert.strictEqual(yield* Fiber.join(calling), "TWO")
             // Core NATS keeps nothing for a subscriber that is the last one to be back.
-            yield* Effect.forkChild(Effect.forever(echo.say("two")))
+            yield* Effect.forkChild(Effect.repeat(echo.say("two"), Schedule.spaced("20 millis")))
             assert.strictEqual(yield* Queue.take(heard), "two")
           }).pipe(Effect.provide(Layer.provideMerge(Rpc.layerClient(Echo), Layer.fresh(member()))))
         }),

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { once } from "node:events"
 import { Tube } from "../src/internal/nats/transport/tube.ts"
@@ -39,6 +40,9 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
     )
   const problemOf = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
     Effect.map(Effect.flip(Effect.scoped(effect)), ({ message }) => message)
+
+  /** Until the time of the test is up. */
+  const soon = Schedule.spaced("20 millis")
 
   transportSuite("NatsTransport", live())
 
@@ -75,7 +79,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         yield* Scope.provide(connect(address), first)
         assert.match(yield* problemOf(connect(address)), /it takes no more connections$/)
         yield* Scope.close(first, Exit.void)
-        yield* Effect.retry(Effect.scoped(connect(address)), { times: 1000 })
+        yield* Effect.retry(Effect.scoped(connect(address)), soon)
       }))
 
     it.live("closes a connection that has had no call for a while", () =>
@@ -105,7 +109,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
           yield* connection.closed
           assert.strictEqual(yield* reasonOf(connection.unary(call("hang"), bytes(""))), "NotConnected")
           yield* server.start
-          const again = yield* Effect.retry(connect(address), { times: 10 })
+          const again = yield* Effect.retry(connect(address), soon)
           const reply = yield* again.unary({ ...call("echo"), service: "stock" }, bytes("back"))
           assert.strictEqual(text(reply), "back")
         }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
@@ -124,7 +128,7 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         yield* Deferred.await(started)
         yield* proxy.strike("reset")
         assert.strictEqual(yield* Fiber.join(caller), "ConnectionLost")
-        yield* Effect.retry(Effect.scoped(client.connect(address)), { times: 1000 })
+        yield* Effect.retry(Effect.scoped(client.connect(address)), soon)
       }).pipe(Effect.provideService(References.MinimumLogLevel, "None")), 30_000)
 
     it.live("says who is away where there is no server", () =>
