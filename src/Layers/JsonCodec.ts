@@ -11,6 +11,7 @@ import * as Codec from "../Codec.ts"
 import * as Format from "../internal/codec/format.ts"
 import * as RawBytes from "../internal/codec/rawBytes.ts"
 import * as GoDialects from "../internal/json/goDialects.ts"
+import * as Lists from "../internal/json/lists.ts"
 import * as Parts from "../internal/json/parts.ts"
 import * as JsonText from "../internal/json/text.ts"
 
@@ -60,7 +61,8 @@ export const format = (options?: Options): Codec.Format => {
     contentType: "application/x-json-parts",
     codec: RawBytes.make,
     write: Parts.write,
-    read: (bytes) => Parts.read(bytes, maxDepth)
+    read: (bytes) => Parts.read(bytes, maxDepth),
+    batches: Lists.make(maxDepth)
   })
   const json = Format.make({
     ...common,

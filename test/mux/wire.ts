@@ -45,8 +45,8 @@ export interface Peer {
   readonly closed: Effect.Effect<void>
 }
 
-/** A raw client: upgraded, and without manners. */
-export const dial = (port: number): Effect.Effect<Peer, never, Scope.Scope> =>
+/** A raw client: upgraded, and without manners. It says so much of itself. */
+export const dial = (port: number, limits?: object): Effect.Effect<Peer, never, Scope.Scope> =>
   Effect.gen(function*() {
     const socket = yield* Effect.acquireRelease(
       Effect.callback<Net.Socket>((resume) => {
@@ -58,7 +58,7 @@ export const dial = (port: number): Effect.Effect<Peer, never, Scope.Scope> =>
     const answer = yield* Effect.callback<Buffer>((resume) => {
       socket.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk)))
     })
-    socket.write(hello())
+    socket.write(hello(limits))
     return yield* peer(socket, answer.subarray(answer.indexOf("\r\n\r\n") + 4))
   })
 

@@ -5,6 +5,7 @@
 import * as Exit from "effect/Exit"
 import * as Codec from "../../Codec.ts"
 import * as Transforms from "../json/transforms.ts"
+import * as Batches from "./batches.ts"
 import * as Coder from "./coder.ts"
 
 /** What makes a format that one. */
@@ -20,19 +21,24 @@ export interface Options {
   readonly read: (bytes: Uint8Array) => unknown
   /** Whether the bytes are a message of nothing; the empty message is in any case. */
   readonly isNothing?: ((bytes: Uint8Array) => boolean) | undefined
+  /** How several values are one message, where there is a form for it. */
+  readonly batches?: Batches.Form | undefined
 }
 
 /** Makes a format. The coder of a schema is made once, and `Schema.Void` is the empty message. */
 export const make = (options: Options): Codec.Format => {
   const coders = new WeakMap<Codec.Wire, Codec.Coder<any>>()
   const maxBytes = options.maxBytes ?? 16 * 1024 * 1024
-  const makeCoder = (schema: Codec.Wire) =>
-    Coder.make({
+  const makeCoder = (schema: Codec.Wire) => {
+    const parts: Coder.Parts = {
       ...options,
       maxBytes,
       transforms: Transforms.make(options.codec(schema)),
       explain: (error, fail) => fail(String(error))
-    })
+    }
+    const coder = Coder.make(parts)
+    return options.batches === undefined ? coder : Batches.add(coder, parts, options.batches)
+  }
   return {
     contentType: options.contentType,
     coder: (schema) => {

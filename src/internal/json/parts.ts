@@ -26,6 +26,17 @@ export const read = (bytes: Uint8Array, maxDepth: number): unknown => {
   return plain
 }
 
+/** Whether nothing in a value can go beside it. Most messages are such, and nothing is made to find out. */
+export const isSmall = (value: unknown): boolean => {
+  if (typeof value === "string") return value.length < leastText
+  if (typeof value !== "object" || value === null) return true
+  if (value instanceof Uint8Array) return false
+  if (Array.isArray(value)) return value.every(isSmall)
+  const fields = value as Record<string, unknown>
+  for (const name in fields) if (!isSmall(fields[name])) return false
+  return true
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 const written = (plain: unknown): Uint8Array => {
@@ -62,17 +73,6 @@ interface Part {
   readonly content: string | Uint8Array
   /** In bytes. */
   readonly length: number
-}
-
-/** Whether nothing in a value can go beside it. Most messages are such, and nothing is made to find out. */
-const isSmall = (value: unknown): boolean => {
-  if (typeof value === "string") return value.length < leastText
-  if (typeof value !== "object" || value === null) return true
-  if (value instanceof Uint8Array) return false
-  if (Array.isArray(value)) return value.every(isSmall)
-  const fields = value as Record<string, unknown>
-  for (const name in fields) if (!isSmall(fields[name])) return false
-  return true
 }
 
 /** The value without what goes beside it; the same value where that is nothing, and then nothing is made. */

@@ -13,6 +13,8 @@ export interface Limits {
   readonly calls: number
   /** Whether it tells how busy it is. */
   readonly probes?: boolean
+  /** Whether it reads messages that hold several replies. */
+  readonly batches?: boolean
 }
 
 /** The own part of a hello. */
@@ -28,9 +30,9 @@ export const decode = (bytes: Buffer, start: number, end: number): Limits | unde
     return undefined
   }
   if (typeof told !== "object" || told === null || Array.isArray(told)) return undefined
-  const { calls = Infinity, headers = Infinity, message = Infinity, probes } = told as Record<string, unknown>
+  const { batches, calls = Infinity, headers = Infinity, message = Infinity, probes } = told as Record<string, unknown>
   if (!isLimit(message) || !isLimit(headers) || !isLimit(calls)) return undefined
-  return probes === true ? { message, headers, calls, probes } : { message, headers, calls }
+  return { message, headers, calls, probes: probes === true, batches: batches === true }
 }
 
 /** What two sides take. */

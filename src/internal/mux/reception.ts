@@ -59,6 +59,8 @@ export interface Reception {
   readonly telling: Telling.Telling
   /** Bytes of a reply that the client takes. */
   maxReply: number
+  /** Whether the client reads messages that hold several replies. */
+  batches: boolean
 }
 
 /** `drop` forgets what has come of a call's message in parts. */
@@ -92,7 +94,8 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
     },
     vigil,
     telling: Telling.make(writer, options),
-    maxReply: Infinity
+    maxReply: Infinity,
+    batches: false
   }
 }
 

@@ -117,6 +117,7 @@ const frames = (reception: Reception.Reception, drop: Reader.Reader["drop"]): Re
     if (limits === undefined) return garbage()
     greeted = true
     reception.maxReply = limits.message
+    reception.batches = limits.batches === true
   }
   return {
     frame: (type, flags, id, bytes, start, end) => {

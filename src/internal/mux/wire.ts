@@ -48,7 +48,7 @@ export const make = (socket: Socket, options: Options): Wire => {
   const gate = Gate.make(socket)
   const writer = Writer.make(socket, gate)
   const slots = Slots.make(() => wire.limits.calls)
-  writer.bytes(Type.Hello, 0, 0, Hello.encode(limits))
+  writer.bytes(Type.Hello, 0, 0, Hello.encode({ ...limits, batches: true }))
   const wire: Wire = {
     socket,
     options,

@@ -9,6 +9,7 @@ import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { CodecError } from "../../Codec.ts"
 import type { Failure, Reply } from "../../Transport.ts"
+import type { Packing } from "./packing.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
@@ -47,20 +48,27 @@ export const coded = <A, B, E, E2>(
     return Effect.succeed(Effect.suspend(() => next))
   }) as Stream.Stream<B, E2>
 
-/** The replies of values: one for each until one cannot be encoded, and a last one for a failure. */
+/** The replies of values: one for each, or for as many as are packed, until one cannot be encoded; and a last one for a failure. */
 export const replies = (
   values: Stream.Stream<unknown, unknown>,
+  packing: Packing | undefined,
   encode: (value: unknown) => Reply,
   fail: (cause: Cause.Cause<unknown>) => Reply
 ): Stream.Stream<Reply> =>
   Stream.transformPull(values, (pull) => {
     let over = false
     const write = (chunk: Chunk<unknown>): Chunk<Reply> => {
-      let reply = encode(chunk[0])
-      const written: [Reply, ...Array<Reply>] = [reply]
-      for (let index = 1; index < chunk.length && !isLast(reply); index++) written.push(reply = encode(chunk[index]))
-      over = isLast(reply)
-      return written
+      let written: [Reply, ...Array<Reply>] | undefined
+      for (let index = 0; index < chunk.length && !over;) {
+        const packed = chunk.length > 1 ? packing?.pack(chunk, index) : undefined
+        const reply = packed ?? encode(chunk[index])
+        index = packed === undefined ? index + 1 : packing!.next
+        over = isLast(reply)
+        if (written === undefined) written = [reply]
+        else written.push(reply)
+      }
+      // A chunk is never empty.
+      return written!
     }
     const next: Pull.Pull<Chunk<Reply>> = Effect.matchCauseEffect(pull, {
       onSuccess: (chunk) => Effect.succeed(write(chunk)),

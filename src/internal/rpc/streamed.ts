@@ -14,6 +14,7 @@ import * as Trace from "../trace.ts"
 import * as Chunks from "./chunks.ts"
 import type { Coders } from "./methods.ts"
 import * as Outcome from "./outcome.ts"
+import * as Packing from "./packing.ts"
 import * as Running from "./running.ts"
 import { contextOf, isSpanned, parentOf, type Serving, settle } from "./serving.ts"
 
@@ -37,6 +38,7 @@ export const streamed = (serving: Serving, messages: Messages): Stream.Stream<Re
   let last: Reply | undefined
   const replies = Chunks.replies(
     values,
+    Packing.make(call, coders),
     (value) => last = Outcome.success(value, coders),
     (cause) => last = Outcome.failed(cause, coders, call)
   )

@@ -17,6 +17,7 @@ import type * as Tracer from "effect/Tracer"
 import type { CodecError } from "../../Codec.ts"
 import type * as RpcError from "../../RpcError.ts"
 import type { Connection, Reply, TransportError } from "../../Transport.ts"
+import * as Batches from "../codec/batches.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import * as Attempts from "./attempts.ts"
@@ -201,10 +202,17 @@ const first = (
 /** The values of a chunk of replies. A failure behind values comes with the next pull. */
 const read = (running: Running, replies: Chunk<Reply>): Pull.Pull<Chunk<unknown>, unknown> => {
   const { head, line, writing } = running
-  let values: [unknown, ...Array<unknown>] | undefined
+  const batches = Batches.of(writing.success)
+  let values: Array<unknown> | undefined
   for (const reply of replies) {
     let end: Effect.Effect<never, unknown>
-    if (reply instanceof Uint8Array) {
+    if (!(reply instanceof Uint8Array)) {
+      end = Line.failed(writing, head.call, reply)
+    } else if (batches?.isBatch(reply) === true) {
+      const failed = batches.decode(reply, values ??= [])
+      if (failed === undefined) continue
+      end = Effect.mapError(failed, (error) => Line.malformed(line, error))
+    } else {
       const value: Exit.Exit<unknown, CodecError> = writing.success.decode(reply)
       if (value._tag === "Success") {
         if (values === undefined) values = [value.value]
@@ -212,13 +220,14 @@ const read = (running: Running, replies: Chunk<Reply>): Pull.Pull<Chunk<unknown>
         continue
       }
       end = Effect.fail(Line.malformed(line, Cause.squash(value.cause)))
-    } else {
-      end = Line.failed(writing, head.call, reply)
     }
     running.next = Effect.catchCause(end, (cause) => ended(running, cause))
     break
   }
-  return values === undefined ? running.next : Effect.succeed(values)
+  // A message of several may have been one of none.
+  return values === undefined || values.length === 0
+    ? running.next
+    : Effect.succeed(values as unknown as Chunk<unknown>)
 }
 
 /** Messages, and how they are written. */

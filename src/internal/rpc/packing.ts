@@ -1,0 +1,62 @@
+/**
+ * Replies of a stream, several to a message: small ones that are there at the same time.
+ *
+ * Only a lane knows whether who asks reads that, and how long a message it takes: it hangs a note on the call. Where there
+ * is no note each value is a message.
+ */
+import type { Call } from "../../Transport.ts"
+import * as Batches from "../codec/batches.ts"
+import type { Coders } from "./methods.ts"
+
+/** A call that may have a note. */
+export interface Roomy extends Call {
+  /** Bytes of a message with several replies. */
+  readonly room?: number | undefined
+}
+
+export interface Packing {
+  /** The values from an index on as one message, as far as `next`; undefined where the value there goes alone. */
+  readonly pack: (values: ReadonlyArray<unknown>, from: number) => Uint8Array | undefined
+  /** The index of the first value that has not been packed. */
+  next: number
+}
+
+/** The packing of a call's replies, if there is one. */
+export const make = ({ room }: Roomy, { success }: Coders): Packing | undefined => {
+  const batches = room === undefined ? undefined : Batches.of(success)
+  if (room === undefined || batches === undefined) return undefined
+  const goal = Math.min(room, enough)
+  // What a value takes, as far as the last message tells.
+  let size = goal / first
+  let unfit: ReadonlyArray<unknown> | undefined
+  const packing: Packing = {
+    next: 0,
+    pack: (values, from) => {
+      const fit = Math.floor(goal / size)
+      const count = Math.min(values.length - from, fit)
+      // Those that come may be smaller.
+      if (fit < 2) size *= 0.9
+      if (count < 2 || values === unfit) return undefined
+      const bytes = batches.encode(values, from, from + count)
+      if (bytes === undefined) {
+        unfit = values
+        return undefined
+      }
+      size = bytes.length / count
+      packing.next = from + count
+      return bytes.length > room ? undefined : bytes
+    }
+  }
+  return packing
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Bytes of a message that are enough: with more of them it gets no cheaper, and who reads it waits, and has to look how
+ * deep it is nested.
+ */
+const enough = 1000
+
+/** Values of the first message: from then on it is known what they take. */
+const first = 16
