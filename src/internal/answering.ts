@@ -7,12 +7,13 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { type Call, type Exchange, type Failure, failure, type Reply } from "../Transport.ts"
 import { expired } from "./deadline.ts"
 import * as Eager from "./eager.ts"
+import * as Exits from "./exits.ts"
 import type { Wheel } from "./wheel.ts"
 
 /**
@@ -32,7 +33,7 @@ export const make = (context: Context.Context<never>, wheel: Wheel): Answer => {
   return (exchange, call, message, reply) => {
     if (call.timeout !== undefined && call.timeout <= 0) return void reply(expired(call))
     const begun = Eager.unary(exchange, call, message)
-    if (Exit.isExit(begun)) return void reply(outcome(begun as Exit.Exit<Reply>))
+    if (Exits.isExit(begun)) return void reply(outcome(begun))
     const fiber = fork(begun)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return void reply(outcome(exit))

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Exits from "./exits.ts"
 
 /** What an effect does once its fiber runs it. */
 export type Run<A, E> = (fiber: Fiber.Fiber<unknown, unknown>) => Effect.Effect<A, E>
@@ -37,7 +38,7 @@ export const run = <A, E>(
 
 /** What an effect succeeds with, where it has done so already; not for one that succeeds with nothing. */
 export const value = <A extends {}>(effect: Effect.Effect<A, unknown>): A | undefined =>
-  Exit.isExit(effect) && effect._tag === "Success" ? effect.value as A : undefined
+  Exits.isExit(effect) && effect._tag === "Success" ? effect.value : undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
 

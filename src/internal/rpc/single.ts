@@ -2,8 +2,8 @@
  * One message in, one out: the road of a unary call, without a stream on it. This is the hot path of a server.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { Reply } from "../../Transport.ts"
+import * as Exits from "../exits.ts"
 import * as Trace from "../trace.ts"
 import * as Admission from "./admission.ts"
 import * as Outcome from "./outcome.ts"
@@ -18,8 +18,8 @@ export const single = (serving: Serving, message: Uint8Array, began: number): Ef
   if (payload._tag === "Failure") return Effect.succeed(turnedAway(serving, Outcome.malformed(payload.cause)))
   const handled = route.handler(payload.value) as Effect.Effect<unknown, unknown>
   // A handler that is done already needs neither a context nor a place among those that run.
-  if (!ground.records && Exit.isExit(handled)) {
-    const reply = Outcome.answer(handled as Exit.Exit<unknown, unknown>, coders, call)
+  if (!ground.records && Exits.isExit(handled)) {
+    const reply = Outcome.answer(handled, coders, call)
     const ended = settle(serving, outcomeOf(reply))
     running.took(ended - began, ended)
     return Effect.succeed(reply)

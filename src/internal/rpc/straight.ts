@@ -70,7 +70,7 @@ export const send = (
   if (attempt.isOver) return undefined
   // The lease is open: the fiber goes on only once what gives it back is in place.
   if (sent === undefined) queueMicrotask(() => attempt.proceed(options, chosen))
-  return Effect.asVoid(Effect.suspend(() => attempt.cancel(sent)))
+  return Effect.suspend(() => attempt.cancel(sent))
 }
 
 /** An attempt by effects, and what follows it. */
@@ -164,12 +164,12 @@ class Attempt implements Sending.Caller, Exchange.Visit {
   }
 
   /** Gives the instance back; returns what remains to be done. */
-  close(outcome: Reply | TransportError | undefined, end?: number): Effect.Effect<unknown> | undefined {
+  close(outcome: Reply | TransportError | undefined, end?: number): Effect.Effect<void> | undefined {
     this.isOver = true
     return Verdict.settle(this.line, this.moment, this.lease, outcome, end)
   }
 
-  goOn(left: Effect.Effect<unknown> | undefined, after: Effect.Effect<unknown, unknown>): void {
+  goOn(left: Effect.Effect<void> | undefined, after: Effect.Effect<unknown, unknown>): void {
     this.resume(left === undefined ? after : Effect.andThen(left, after))
   }
 
@@ -180,7 +180,7 @@ class Attempt implements Sending.Caller, Exchange.Visit {
     this.resume(after(line, head, letter, this, rest, sent))
   }
 
-  cancel(sent: Sending.Sent | undefined): Effect.Effect<unknown> {
+  cancel(sent: Sending.Sent | undefined): Effect.Effect<void> {
     sent?.cancel()
     return this.close(undefined) ?? Effect.void
   }

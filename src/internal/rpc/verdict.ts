@@ -17,7 +17,7 @@ export const giveBack = (
   head: Head,
   lease: Scope.Closeable,
   exit: Exit.Exit<Reply | void, Fault>
-): Effect.Effect<unknown> => settle(line, head, lease, outcomeOf(exit)) ?? Effect.void
+): Effect.Effect<void> => settle(line, head, lease, outcomeOf(exit)) ?? Effect.void
 
 /**
  * The same for what came of an attempt, nothing where it was given up, at a moment that is known already. Returns what
@@ -29,7 +29,7 @@ export const settle = (
   lease: Scope.Closeable,
   outcome: Reply | Fault | void,
   end?: number
-): Effect.Effect<unknown> | undefined =>
+): Effect.Effect<void> | undefined =>
   // Few strategies leave anything to be done.
   lease.state._tag === "Empty"
     ? undefined

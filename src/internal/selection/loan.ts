@@ -44,7 +44,7 @@ export const close = (
   lease: Scope.Closeable,
   exit: Exit.Exit<unknown, unknown>,
   time: number | undefined
-): Effect.Effect<unknown> | undefined => {
+): Effect.Effect<void> | undefined => {
   const { state } = lease
   if (state._tag === "Open" && state.finalizerKey instanceof Account) state.finalizerKey.time = time
   const left = Scope.closeUnsafe(lease, exit)
