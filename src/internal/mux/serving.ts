@@ -9,7 +9,8 @@ import * as Stream from "effect/Stream"
 import { type Call, type Exchange, type Failure, type Reply } from "../../Transport.ts"
 import { defect } from "../answering.ts"
 import * as Deadline from "../deadline.ts"
-import type { Roomy } from "../rpc/packing.ts"
+import * as Eager from "../eager.ts"
+import type { Asked } from "../rpc/asked.ts"
 import type * as Flow from "./flow.ts"
 import { Type, window } from "./frames.ts"
 import * as Mailbox from "./mailbox.ts"
@@ -60,9 +61,10 @@ export const start = (
       return true
     }
   })
-  const roomy: Roomy = reception.batches ? { ...call, room: reception.maxReply } : call
+  const room = reception.batches ? reception.maxReply : undefined
+  const asked: Asked = { ...call, room, alone: Eager.has(exchange) }
   const messages = message ?? Stream.fromPull(Effect.succeed(inbox!.pull))
-  const replies = Effect.suspend(() => Stream.runForEachArray(exchange.stream(roomy, messages), outlet.send))
+  const replies = Effect.suspend(() => Stream.runForEachArray(exchange.stream(asked, messages), outlet.send))
   // Registered before the handler starts, so that whatever comes for the call meanwhile finds it.
   const interrupt = () => fiber?.interruptUnsafe()
   reception.enter(id, { service: call.service, cancelled: false, inbox, outlet, refuse, interrupt })

@@ -1,18 +1,12 @@
 /**
  * Replies of a stream, several to a message: small ones that are there at the same time.
  *
- * Only a lane knows whether who asks reads that, and how long a message it takes: it hangs a note on the call. Where there
- * is no note each value is a message.
+ * Only a lane knows whether who asks reads that, and how long a message it takes. Where it does not tell each value is a
+ * message.
  */
-import type { Call } from "../../Transport.ts"
 import * as Batches from "../codec/batches.ts"
+import type { Asked } from "./asked.ts"
 import type { Coders } from "./methods.ts"
-
-/** A call that may have a note. */
-export interface Roomy extends Call {
-  /** Bytes of a message with several replies. */
-  readonly room?: number | undefined
-}
 
 export interface Packing {
   /** The values from an index on as one message, as far as `next`; undefined where the value there goes alone. */
@@ -22,7 +16,7 @@ export interface Packing {
 }
 
 /** The packing of a call's replies, if there is one. */
-export const make = ({ room }: Roomy, { success }: Coders): Packing | undefined => {
+export const make = ({ room }: Asked, { success }: Coders): Packing | undefined => {
   const batches = room === undefined ? undefined : Batches.of(success)
   if (room === undefined || batches === undefined) return undefined
   const goal = Math.min(room, enough)

@@ -80,6 +80,20 @@ export const prioritized = (context: Context.Context<never>, call: Call): Contex
     ? Context.add(context, CurrentHeaders, { ...Context.get(context, CurrentHeaders), [Priority.header]: "low" })
     : context
 
+/**
+ * A stream that takes whoever pulls it to a context and leaves him there. It is for a fiber that does nothing else: to come
+ * and go costs a stream of single elements more than what it does.
+ */
+export const staying = <A, E>(stream: Stream.Stream<A, E>, context: Context.Context<never>): Stream.Stream<A, E> =>
+  Stream.fromChannel(
+    Channel.fromTransform((upstream, scope) =>
+      Effect.withFiber((fiber) => {
+        fiber.setContext(context)
+        return Channel.toTransform(stream.channel)(upstream, scope)
+      })
+    )
+  ) as Stream.Stream<A, E>
+
 /** A stream that runs in a context and sees nothing of the one around it; Effect's own way merges the two. */
 export const within = <A, E>(
   stream: Stream.Stream<A, E>,

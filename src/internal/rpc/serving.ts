@@ -11,6 +11,7 @@ import type { Call, Failure } from "../../Transport.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
 import type * as Admission from "./admission.ts"
+import type { Asked } from "./asked.ts"
 import type * as Limit from "./limit.ts"
 import type { Answering, Method } from "./methods.ts"
 import * as Running from "./running.ts"
@@ -52,7 +53,7 @@ export interface Serving {
   readonly _tag: "Serving"
   readonly route: Route
   readonly coders: Answering
-  readonly call: Call
+  readonly call: Asked
   readonly ground: Ground
   readonly running: Running.Running
   /** In milliseconds of the monotonic clock. */

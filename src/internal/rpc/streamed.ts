@@ -49,7 +49,7 @@ export const streamed = (serving: Serving, messages: Messages): Stream.Stream<Re
       (span) => Stream.provideService(replies, Tracer.ParentSpan, span)
     ))
     : replies
-  const within = Running.within(spanned, contextOf(serving, parent))
+  const within = (call.alone === true ? Running.staying : Running.within)(spanned, contextOf(serving, parent))
   return Stream.fromChannel(Channel.fromTransform((upstream, scope) =>
     Effect.flatMap(
       entered(serving, scope, () => last),
