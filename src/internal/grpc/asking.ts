@@ -1,7 +1,6 @@
 /**
  * One call at the dialling end, from what its stream tells to how it ended.
  */
-import * as Effect from "effect/Effect"
 import type { ClientHttp2Stream } from "node:http2"
 import { type Call, ConnectionLost, type Failure, failure, NotConnected, TransportError } from "../../Transport.ts"
 import * as Framing from "./framing.ts"
@@ -95,9 +94,10 @@ export class Asking {
     this.reply ??= replies[0]
   }
 
-  /** Gives the call up, and interrupts its handler. */
+  /** Gives a call up that has not ended, and interrupts its handler. */
   drop(): void {
-    if (!this.isOver()) this.leave()
+    if (this.isOver()) return
+    this.leave()
     reset(this.stream)
   }
 
@@ -168,10 +168,6 @@ export class Asking {
     return this.reader === undefined || this.reader.isWhole()
   }
 }
-
-/** What a call has come to for its caller, where it has no reply. */
-export const failed = (end: Failure | TransportError): Effect.Effect<Failure, TransportError> =>
-  end._tag === "Failure" ? Effect.succeed(end) : Effect.fail(end)
 
 /** It is not known whether a handler ran. */
 export const lost = ({ options: { address } }: Wire.Wire, cause: Error | undefined): TransportError =>

@@ -10,10 +10,12 @@ import type { Socket } from "node:net"
 import { type Connection, NotConnected, TransportError, Unsupported } from "../../Transport.ts"
 import * as Idle from "../idle.ts"
 import { silence } from "../mux/frames.ts"
+import * as Sending from "../sending.ts"
 import * as Handshakes from "../tls/handshakes.ts"
 import type { Connect } from "../tls/secure.ts"
-import * as Calls from "./calls.ts"
 import * as Settings from "./settings.ts"
+import * as Streaming from "./streaming.ts"
+import * as Unary from "./unary.ts"
 import * as Vigil from "./vigil.ts"
 import * as Wire from "./wire.ts"
 
@@ -48,13 +50,14 @@ export const dial = (url: URL, options: Options): Effect.Effect<Connection, Tran
     const use = { pending: () => wire.pending, total: () => wire.total }
     const end = Effect.sync(() => session.destroy())
     yield* Effect.forkScoped(Effect.andThen(Idle.after(use, options.idleTimeout), end))
-    return {
-      unary: Calls.unary(wire),
-      stream: Calls.stream(wire),
+    const send = Unary.make(wire)
+    return Sending.enroll({
+      unary: Sending.unary(send),
+      stream: Streaming.make(wire),
       isOpen: () => Wire.isOpen(wire),
       closed: Deferred.await(closed),
       pending: use.pending
-    }
+    }, send)
   })
 
 // ---------------------------------------------------------------------------------------------------------------------

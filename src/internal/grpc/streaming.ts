@@ -1,5 +1,5 @@
 /**
- * Calls over a connection of gRPC: one message each way, or many.
+ * Calls over a connection of gRPC with many messages on one side or both.
  */
 import type * as Cause from "effect/Cause"
 import * as Causes from "effect/Cause"
@@ -12,7 +12,7 @@ import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ClientHttp2Stream } from "node:http2"
-import { type Call, type Connection, failure, type Reply, type TransportError } from "../../Transport.ts"
+import type { Call, Connection, Reply, TransportError } from "../../Transport.ts"
 import * as Deadline from "../deadline.ts"
 import * as Inlet from "../inlet.ts"
 import * as Outlet from "../outlet.ts"
@@ -21,41 +21,8 @@ import * as Asking from "./asking.ts"
 import * as Framing from "./framing.ts"
 import * as Wire from "./wire.ts"
 
-/** Unary calls: the first reply is the answer, and how the call ends where there is none. */
-export const unary = (wire: Wire.Wire): Connection["unary"] => (call, message) =>
-  Effect.callback<Reply, TransportError>((resume) => {
-    const isBrief = wire.isOwn
-    const stream = Wire.open(wire, call, isBrief ? "brief" : "unary", message.length)
-    if (Wire.isRefused(stream)) return resume(Wire.refuse(stream))
-    const { wheel } = wire.options
-    const leave = () => {
-      if (entry !== undefined) wheel.remove(entry)
-    }
-    const asking = new Asking.Asking(wire, stream, call, {
-      begun: nothing,
-      ended: (end) => {
-        leave()
-        if (end !== "done") return resume(Asking.failed(end))
-        // To go well is said ahead of the reply, which may still be lost.
-        const { reply } = asking
-        if (reply === undefined && isBrief) return resume(Effect.fail(Asking.lost(wire, undefined)))
-        resume(Exit.succeed(reply ?? noReply))
-      }
-    })
-    const entry = Deadline.watch(wheel, call, (expired) => {
-      asking.drop()
-      resume(Exit.succeed(expired))
-    })
-    asking.listen()
-    stream.end(Framing.pack([message]))
-    return Effect.sync(() => {
-      leave()
-      asking.drop()
-    })
-  })
-
-/** Calls with many messages on one side or both. */
-export const stream = (wire: Wire.Wire): Connection["stream"] => (call, messages) =>
+/** Makes such calls over a wire. */
+export const make = (wire: Wire.Wire): Connection["stream"] => (call, messages) =>
   // Uninterruptible, so that no call is opened without the finalizer that cancels it.
   Stream.fromChannel(Channel.fromTransform((_, scope) =>
     Effect.uninterruptible(Effect.withFiber((fiber) => {
@@ -70,10 +37,6 @@ export const stream = (wire: Wire.Wire): Connection["stream"] => (call, messages
 // ---------------------------------------------------------------------------------------------------------------------
 
 type Chunk<A> = readonly [A, ...Array<A>]
-
-const nothing = (): void => undefined
-
-const noReply = failure("Defect", "The server ended the call without a reply")
 
 const done: Exit.Exit<never, Cause.Done> = Exit.fail(Causes.Done())
 
