@@ -9,12 +9,14 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Wire } from "../Codec.ts"
 import * as Contract from "../Contract.ts"
+import * as Exits from "../internal/exits.ts"
 import * as Running from "../internal/rpc/running.ts"
 import * as Trace from "../internal/trace.ts"
 import { now } from "../internal/wheel.ts"
@@ -48,12 +50,7 @@ export const make: Effect.Effect<Rpc["Service"]> = Effect.sync(() => {
             method: Contract.endpoint(contract.key, name, definition),
             streamsIn: Contract.isStreamed(definition.payload)
           }
-          const find = Effect.withFiber<Served, RpcError.RpcError>((fiber) => {
-            const found = served.get(contract.key)
-            if (found === undefined) return RpcError.fail("Unreachable", line)
-            return remaining(fiber) === 0 ? RpcError.fail("DeadlineExceeded", line) : Effect.succeed(found)
-          })
-          return [name, Contract.isStreamed(definition.success) ? many(line, find) : one(line, find)]
+          return [name, Contract.isStreamed(definition.success) ? many(line, served) : one(line, served)]
         })
       ) as never
     )
@@ -84,38 +81,58 @@ interface Line {
   readonly streamsIn: boolean
 }
 
-type Find = Effect.Effect<Served, RpcError.RpcError>
+/** The services that are answered here, by name. */
+type Services = ReadonlyMap<string, Served>
 
-const one = (line: Line, find: Find) => (payload: unknown): Effect.Effect<unknown, unknown> =>
-  Effect.flatMap(find, (served) =>
-    Effect.withFiber((fiber) => {
-      const input = makeInput(line, fiber, payload)
-      const handled = Effect.suspend(() => served.handlers[line.name](input.payload) as Effect.Effect<unknown, unknown>)
-      const context = contextOf(line, served, fiber)
-      const call: Effect.Effect<unknown, unknown> = Effect.updateContext(handled, () => context)
-      served.running.enter()
-      return Effect.onExit(
-        Effect.catchCause(timed(line, fiber, call), (cause) => Effect.failCause(translated(line, input, cause))),
-        () => Effect.sync(served.running.leave)
-      )
-    }))
+const one = (line: Line, services: Services) => (payload: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.withFiber((fiber) => {
+    const served = services.get(line.service)
+    const rest = remaining(fiber)
+    if (served === undefined || rest === 0) return refused(line, served)
+    const input = makeInput(line, fiber, payload)
+    const failed = (cause: Cause.Cause<unknown>) => Exit.failCause(translated(line, input, cause))
+    const handled = begun(served.handlers[line.name], input.payload)
+    // A handler that is done already needs neither a context nor a place among those that run.
+    if (Exits.isExit(handled)) return handled._tag === "Success" ? handled : failed(handled.cause)
+    const context = contextOf(line, served, fiber, rest)
+    const call: Effect.Effect<unknown, unknown> = Effect.updateContext(handled, () => context)
+    served.running.enter()
+    return Effect.onExit(
+      Effect.catchCause(timed(line, rest, call), failed),
+      () => Effect.sync(served.running.leave)
+    )
+  })
 
-const many = (line: Line, find: Find) => (payload: unknown): Stream.Stream<unknown, unknown> =>
-  Stream.unwrap(Effect.flatMap(find, (served) =>
-    Effect.withFiber((fiber) => {
-      const input = makeInput(line, fiber, payload)
-      const handled = Stream.suspend(() => served.handlers[line.name](input.payload) as Stream.Stream<unknown, unknown>)
-      const context = contextOf(line, served, fiber)
-      const answered: Stream.Stream<unknown, unknown> = Running.within(handled, context)
-      const replies = Stream.catchCause(answered, (cause) => Stream.failCause(translated(line, input, cause)))
-      const rest = remaining(fiber)
-      return Effect.as(
-        served.running.scoped,
-        rest === undefined
-          ? replies
-          : Stream.interruptWhen(replies, Effect.andThen(Effect.sleep(rest), RpcError.fail("DeadlineExceeded", line)))
-      )
-    })))
+const many = (line: Line, services: Services) => (payload: unknown): Stream.Stream<unknown, unknown> =>
+  Stream.unwrap(Effect.withFiber((fiber) => {
+    const served = services.get(line.service)
+    const rest = remaining(fiber)
+    if (served === undefined || rest === 0) return refused(line, served)
+    const input = makeInput(line, fiber, payload)
+    const handled = Stream.suspend(() => served.handlers[line.name](input.payload) as Stream.Stream<unknown, unknown>)
+    const context = contextOf(line, served, fiber, rest)
+    const answered: Stream.Stream<unknown, unknown> = Running.within(handled, context)
+    const replies = Stream.catchCause(answered, (cause) => Stream.failCause(translated(line, input, cause)))
+    return Effect.as(
+      served.running.scoped,
+      rest === undefined
+        ? replies
+        : Stream.interruptWhen(replies, Effect.andThen(Effect.sleep(rest), RpcError.fail("DeadlineExceeded", line)))
+    )
+  }))
+
+/** A call for which there is nobody, or no time. */
+const refused = (line: Line, served: Served | undefined) =>
+  RpcError.fail(served === undefined ? "Unreachable" : "DeadlineExceeded", line)
+
+/** What the handler returns; one that throws dies. */
+const begun = (handler: (payload: unknown) => unknown, payload: unknown): Effect.Effect<unknown, unknown> => {
+  try {
+    return handler(payload) as Effect.Effect<unknown, unknown>
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
 
 /** What goes in. A stream of the caller's runs as the caller's, and its failure is the caller's own. */
 interface Input {
@@ -137,7 +154,12 @@ const makeInput = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, payload: un
 }
 
 /** The context of a handler: its own, with the call, its deadline and its trace. */
-const contextOf = (line: Line, served: Served, fiber: Fiber.Fiber<unknown, unknown>): Context.Context<never> => {
+const contextOf = (
+  line: Line,
+  served: Served,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  timeout: number | undefined
+): Context.Context<never> => {
   const deadline = fiber.getRef(CurrentDeadline)
   const span = Trace.current(fiber)
   const call = {
@@ -145,7 +167,7 @@ const contextOf = (line: Line, served: Served, fiber: Fiber.Fiber<unknown, unkno
     method: line.method,
     contentType: "",
     headers: fiber.getRef(CurrentHeaders),
-    timeout: remaining(fiber)
+    timeout
   }
   let context = Running.prioritized(Context.add(served.context, CurrentCall, call), call)
   if (deadline !== undefined) context = Context.add(context, CurrentDeadline, deadline)
@@ -157,12 +179,10 @@ const remaining = (fiber: Fiber.Fiber<unknown, unknown>): number | undefined => 
   return deadline === undefined ? undefined : Math.max(0, deadline - now(fiber.getRef(Clock.Clock)))
 }
 
-const timed = <A, E>(line: Line, fiber: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<A, E>) => {
-  const duration = remaining(fiber)
-  return duration === undefined
+const timed = <A, E>(line: Line, duration: number | undefined, effect: Effect.Effect<A, E>) =>
+  duration === undefined
     ? effect
     : Effect.timeoutOrElse(effect, { duration, orElse: () => RpcError.fail("DeadlineExceeded", line) })
-}
 
 /** What the caller is told of a handler that did not succeed: the same as over a network. */
 const translated = (line: Line, input: Input, cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
