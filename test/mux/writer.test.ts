@@ -73,6 +73,7 @@ describe("a writer of frames", () => {
       const before = writes()
       const after = yield* Effect.callback<number>((resume) => {
         socket.once("data", () => {
+          writer.heard()
           writer.frame(Type.End, 0, 1)
           process.nextTick(() => resume(Effect.succeed(writes())))
         })

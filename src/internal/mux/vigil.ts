@@ -49,6 +49,7 @@ export const make = (socket: Socket, writer: Writer, wheel: Wheel, isWaiting: ()
     },
     heard: () => {
       heard = true
+      writer.heard()
     }
   }
 }

@@ -36,6 +36,8 @@ export interface Writer {
   readonly grant: (bytes: number) => void
   /** Bytes that have not gone. */
   readonly waiting: () => number
+  /** The other side has said something, and waits for what comes of it. */
+  readonly heard: () => void
 }
 
 /**
@@ -55,9 +57,6 @@ export const make = (socket: Socket, gate: Gate): Writer => {
   let scheduled = false
   // Whether nothing has gone out since the last read: the other side waits for what a read brings about.
   let answering = true
-  socket.on("data", () => {
-    answering = true
-  })
   let enough = early
 
   const flush = () => {
@@ -206,7 +205,10 @@ export const make = (socket: Socket, gate: Gate): Writer => {
     }
   }
   const waiting = () => socket.writableLength + parts.waiting()
-  return { frame, number, bytes, failure, open, has: parts.has, drop: parts.drop, grant: parts.grant, waiting }
+  const heard = () => {
+    answering = true
+  }
+  return { frame, number, bytes, failure, open, has: parts.has, drop: parts.drop, grant: parts.grant, waiting, heard }
 }
 
 const nothing = new Uint8Array(0)
