@@ -2,6 +2,7 @@
  * Some members of a cluster in a process of their own, which tells when each of them knows what.
  */
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { isGone } from "../../src/internal/gossip/core/members.ts"
@@ -10,11 +11,11 @@ import { clock, type Start, type Told } from "./crowds.ts"
 import { addressOf, member } from "./members.ts"
 
 const tell = (told: Told) => void process.send?.(told)
-const { count, ...options } = JSON.parse(process.argv[2] ?? "") as Start
+const { count, keys = [], ...options } = JSON.parse(process.argv[2] ?? "") as Start
 const program = Effect.gen(function*() {
   const fleets = yield* Effect.forEach(
     Array.from({ length: count }),
-    () => member(options),
+    () => member({ ...options, keys: keys.map((key) => Redacted.make(key)) }),
     { concurrency: count }
   )
   tell({ _tag: "Started", addresses: fleets.map(addressOf) })

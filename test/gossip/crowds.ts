@@ -11,6 +11,7 @@ export interface Start {
   readonly join: ReadonlyArray<string>
   readonly preset: "lan" | "local"
   readonly serf?: boolean
+  readonly keys?: ReadonlyArray<string>
   readonly node?: string
   readonly host?: string
   readonly port?: number
@@ -34,6 +35,9 @@ export interface Crowd {
   /** Registers an instance with its first member. */
   readonly register: (instance: Instance) => void
   readonly kill: () => void
+  /** Lets it stand still, and go on. */
+  readonly stop: () => void
+  readonly resume: () => void
   /** Lets all of its members take their leave. */
   readonly leave: () => void
 }
@@ -57,6 +61,8 @@ export const open = (start: Start, network?: Network): Effect.Effect<Crowd, neve
           told,
           register: (instance) => child.send(instance),
           kill: () => void child.kill("SIGKILL"),
+          stop: () => void child.kill("SIGSTOP"),
+          resume: () => void child.kill("SIGCONT"),
           leave: () => void child.kill("SIGTERM")
         }))
       })

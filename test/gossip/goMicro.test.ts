@@ -21,7 +21,7 @@ const service = (name: string, host: string, ...ids: ReadonlyArray<string>): GoM
 
 const missing = GoMicro.isMissing ? " (a program of Go cannot be built)" : ""
 
-describe.skipIf(GoMicro.isMissing)(`among members with Go Micro's own registry${missing}`, () => {
+describe.skipIf(GoMicro.isMissing)(`among members with Go Micro's own registry${missing}`, { concurrent: true }, () => {
   it.live("services are listed as they come and go, and go with their member", () =>
     Effect.gen(function*() {
       const one = yield* GoMicro.peer()

@@ -16,7 +16,7 @@ const key = (length: number): string => Buffer.alloc(length, 1).toString("base64
 
 const missing = Memberlist.isMissing ? " (a program of Go cannot be built)" : ""
 
-describe.skipIf(Memberlist.isMissing)(`among members in Go${missing}`, () => {
+describe.skipIf(Memberlist.isMissing)(`among members in Go${missing}`, { concurrent: true }, () => {
   for (
     const [what, theirs] of [
       ["in the clear", {}],

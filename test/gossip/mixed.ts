@@ -44,13 +44,16 @@ export const run = (each: number): Effect.Effect<Times, never, Scope.Scope> =>
     const dying = Crowds.clock()
     killed.ours.kill()
     yield* killed.agent.kill
-    const dead = yield* known(afterKill, dying, "Failed", ["killed", killed.agent.name], 2 * each - 2)
+    const failed = (name: string) => ({ name, as: ["Failed"] })
+    const dead = yield* known(afterKill, dying, [failed("killed"), failed(killed.agent.name)], 2 * each - 2)
 
     const afterLeave = { crowds: [rest], agents: afterKill.agents.filter((agent) => agent !== left.agent) }
     const leaving = Crowds.clock()
     left.ours.leave()
     yield* left.agent.run("leave")
-    const gone = yield* known(afterLeave, leaving, "Leave", ["left", left.agent.name], 2 * each - 4)
+    // Agents tell each other in so few packets that one of a small cluster may miss why another one is gone.
+    const goers = [{ name: "left", as: ["Leave"] }, { name: left.agent.name, as: ["Leave", "Failed"] }]
+    const gone = yield* known(afterLeave, leaving, goers, 2 * each - 4)
     return { killed: dead, left: gone }
   })
 
@@ -65,21 +68,28 @@ interface Members {
 const counted = (crowds: ReadonlyArray<Crowds.Crowd>, since: number, count: number): ReadonlyArray<number> =>
   Crowds.times(crowds, since, (told) => told._tag === "Counted" && told.count === count)
 
-/** Waits until all members know what became of two others. */
+/** One of those that go, and what agents see of it. */
+interface Goer {
+  readonly name: string
+  readonly as: ReadonlyArray<string>
+}
+
+/** Waits until all members know what became of others. */
 const known = (
   { agents, crowds }: Members,
   since: number,
-  what: Serf.Sight["what"],
-  names: ReadonlyArray<string>,
+  goers: ReadonlyArray<Goer>,
   left: number
 ): Effect.Effect<Known> => {
   const count = crowds.reduce((sum, { addresses }) => sum + addresses.length, 0)
   const ours = () => counted(crowds, since, left)
   const sights = () =>
-    agents.flatMap(({ seen }) => seen.filter((one) => one.what === what && names.includes(one.member)))
+    agents.flatMap(({ seen }) =>
+      goers.flatMap(({ as, name }) => seen.filter(({ member, what }) => member === name && as.includes(what)))
+    )
   return until(
-    () => ours().length === count && sights().length === agents.length * names.length,
-    `${what} of ${names.join(" and ")}, known to all`,
+    () => ours().length === count && sights().length === agents.length * goers.length,
+    `${goers.map(({ as, name }) => `${as.join(" or ")} of ${name}`).join(", ")}, known to all`,
     60_000
   ).pipe(
     Effect.map(() => ({ ours: ours().at(-1)!, agents: Math.max(...sights().map(({ at }) => at)) - since }))
