@@ -130,6 +130,32 @@ describe("the reader of frames", () => {
       }
     }))
 
+  it.effect("tells of nothing that lies in memory which the next read will have", () =>
+    lucky("shared", (below) => {
+      const memory = Buffer.allocUnsafeSlow(64 * 1024)
+      for (let round = 0; round < 100; round++) {
+        const { bytes, told } = mixture(below)
+        const kept: Array<Buffer> = []
+        const { read } = Reader.make(limit, {
+          frame: (_type, _flags, _id, bytes, start, end) => kept.push(bytes.subarray(start, end)),
+          oversized: () => undefined,
+          skipped: () => undefined,
+          grant: () => undefined,
+          isExpected: () => true,
+          settled: () => undefined,
+          garbage: () => assert.fail("These are frames")
+        })
+        for (const chunk of cut(bytes, below)) {
+          chunk.copy(memory)
+          read(memory.subarray(0, chunk.length), true)
+          memory.fill(0xee, 0, chunk.length)
+        }
+        const frames = told.filter(([kind]) => kind === "frame")
+        assert.deepStrictEqual(kept.map((bytes) => bytes.toString("hex")), frames.map((frame) => frame[4]))
+        assert.strictEqual(memory.length, 64 * 1024)
+      }
+    }))
+
   const begin = (id: number, size: number, type: number = Type.Message) =>
     frame(Type.Split, 0, id, Buffer.from([type, 0]), u32(size))
 

@@ -15,6 +15,7 @@ import * as Asking from "./asking.ts"
 import * as Flow from "./flow.ts"
 import { Flag, headSize, maxHello, maxPing, optional, readFailure, readU32, Type } from "./frames.ts"
 import * as Hello from "./hello.ts"
+import * as Intake from "./intake.ts"
 import * as Reader from "./reader.ts"
 import * as Streaming from "./streaming.ts"
 import * as Unary from "./unary.ts"
@@ -36,7 +37,8 @@ export const make = (
   socket: Socket,
   head: Buffer,
   options: Options,
-  settle: (outcome: Client | Error) => void
+  settle: (outcome: Client | Error) => void,
+  intake: Intake.Intake = Intake.of(socket)
 ): void => {
   const wire = Wire.make(socket, options)
   const closed = Deferred.makeUnsafe<void>()
@@ -72,8 +74,10 @@ export const make = (
       settle(Sending.enroll(whole, send))
     }
   })
-  socket.on("data", wire.vigil.heard)
-  socket.on("data", read)
+  intake.into((chunk, isShared) => {
+    wire.vigil.heard()
+    read(chunk, isShared)
+  })
   socket.on("error", (error) => {
     problem ??= error
   })

@@ -13,6 +13,7 @@ import type { Connect } from "../tls/secure.ts"
 import * as Client from "./client.ts"
 import { protocol, silence } from "./frames.ts"
 import * as Handshake from "./handshake.ts"
+import * as Intake from "./intake.ts"
 
 export interface Options extends Omit<Client.Options, "address"> {
   /** Milliseconds that connecting and upgrading may take. */
@@ -47,32 +48,41 @@ const open = (url: URL, options: Options): Effect.Effect<Client.Client, Transpor
     const host = url.hostname.replace(/^\[|\]$/g, "")
     const port = Number(url.port)
     const fail = (cause: Error) => resume(Effect.fail(notConnected(url, cause)))
-    const ready = (socket: Net.Socket, rest: Buffer) =>
-      Client.make(socket, rest, { ...options, address: url.href }, (outcome) => {
-        if (outcome instanceof Error) fail(outcome)
-        else resume(Effect.succeed(outcome))
-      })
+    const settle = (outcome: Client.Client | Error) => {
+      if (outcome instanceof Error) fail(outcome)
+      else resume(Effect.succeed(outcome))
+    }
+    const ready: Ready = (socket, intake, rest) =>
+      Client.make(socket, rest, { ...options, address: url.href }, settle, intake)
     if (options.secure === undefined) {
+      const { onread, ...intake } = Intake.shared()
       const socket = url.protocol === "unix:"
-        ? Net.connect(decodeURIComponent(url.pathname))
-        : Net.connect({ host, port, noDelay: true, keepAlive: true, autoSelectFamily: true })
-      upgrade(socket, url.host || "localhost", ready, fail)
+        ? Net.connect({ path: decodeURIComponent(url.pathname), onread })
+        : Net.connect({ host, port, noDelay: true, keepAlive: true, autoSelectFamily: true, onread })
+      upgrade(socket, intake, url.host || "localhost", ready, fail)
       return Effect.sync(() => socket.destroy())
     }
     return Effect.sync(options.secure(host, port, protocol, (outcome) => {
       if (outcome instanceof Error) fail(outcome)
-      else greet(outcome, ready, fail)
+      else greet(outcome, Intake.of(outcome), ready, fail)
     }))
   })
 
-type Ready = (socket: Net.Socket, rest: Buffer) => void
+type Ready = (socket: Net.Socket, intake: Intake.Intake, rest: Buffer) => void
 
 /** Asks for frames, in HTTP. */
-const upgrade = (socket: Net.Socket, host: string, ready: Ready, fail: (cause: Error) => void): void => {
+const upgrade = (
+  socket: Net.Socket,
+  intake: Intake.Intake,
+  host: string,
+  ready: Ready,
+  fail: (cause: Error) => void
+): void => {
   let read: Buffer = Buffer.alloc(0)
   socket.write(Handshake.request(host))
   const done = hear(
     socket,
+    intake,
     (chunk) => {
       read = read.length === 0 ? chunk : Buffer.concat([read, chunk])
       const answer = Handshake.readAnswer(read)
@@ -81,7 +91,7 @@ const upgrade = (socket: Net.Socket, host: string, ready: Ready, fail: (cause: E
         return done(new Error(`it answered "${answer.line}" to the upgrade to ${protocol}`))
       }
       done()
-      ready(socket, read.subarray(answer))
+      ready(socket, intake, read.subarray(answer))
     },
     `instead of upgrading it to ${protocol}`,
     fail
@@ -89,12 +99,13 @@ const upgrade = (socket: Net.Socket, host: string, ready: Ready, fail: (cause: E
 }
 
 /** Waits for the first bytes of the server. */
-const greet = (socket: Net.Socket, ready: Ready, fail: (cause: Error) => void): void => {
+const greet = (socket: Net.Socket, intake: Intake.Intake, ready: Ready, fail: (cause: Error) => void): void => {
   const done = hear(
     socket,
+    intake,
     (chunk) => {
       done()
-      ready(socket, chunk)
+      ready(socket, intake, chunk)
     },
     "right after the handshake; it may not trust our certificate",
     (cause) => fail(Handshakes.explain(cause))
@@ -104,6 +115,7 @@ const greet = (socket: Net.Socket, ready: Ready, fail: (cause: Error) => void): 
 /** Hears what comes first. Returns how to stop; with an error the socket is of no use. */
 const hear = (
   socket: Net.Socket,
+  intake: Intake.Intake,
   listen: (chunk: Buffer) => void,
   ending: string,
   fail: (cause: Error) => void
@@ -114,12 +126,11 @@ const hear = (
   }
   const ended = () => failed(new Error(`it closed the connection ${ending}`))
   socket.setKeepAlive(true, silence)
-  socket.on("data", listen)
+  intake.into((chunk, isShared) => listen(isShared ? Buffer.from(chunk) : chunk))
   socket.on("end", ended)
   socket.on("error", failed)
   return (cause) => {
     if (cause !== undefined) return failed(cause)
-    socket.removeListener("data", listen)
     socket.removeListener("end", ended)
     socket.removeListener("error", failed)
   }

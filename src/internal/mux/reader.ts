@@ -28,10 +28,10 @@ export interface Frames {
 
 export interface Reader {
   /**
-   * Takes what a socket reads, and frees its memory where no frame was told of that lies in it. Returns false once there is
-   * no point in reading on.
+   * Takes what a socket reads, and frees its memory where no frame was told of that lies in it; memory that is shared is
+   * left as it is, and nothing is told of that lies there. Returns false once there is no point in reading on.
    */
-  readonly read: (chunk: Buffer) => boolean
+  readonly read: (chunk: Buffer, isShared?: boolean) => boolean
   /** Forgets what has come of a call's frame, whose rest will not come or is of no use. True where there was one. */
   readonly drop: (id: number) => boolean
 }
@@ -138,7 +138,8 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
     return taken
   }
 
-  const read = (chunk: Buffer): boolean => {
+  const read = (bytes: Buffer, isShared = false): boolean => {
+    let chunk = bytes
     let at = resume(chunk)
     // What a split brings is copied, and nobody is told where it lay.
     let told = false
@@ -166,12 +167,18 @@ export const make = (maxFrame: number, frames: Frames): Reader => {
         at += extend(partial, chunk, at)
         continue
       }
-      told ||= chunk[at + 4] !== Type.Split
+      if (!told && chunk[at + 4] !== Type.Split) {
+        told = true
+        if (isShared) {
+          chunk = Buffer.from(chunk.subarray(at))
+          at = 0
+        }
+      }
       give(chunk, at, at + total)
       at += total
     }
     frames.settled()
-    if (!told) Memory.free(chunk)
+    if (!told && !isShared) Memory.free(chunk)
     return !broken
   }
   const drop = (id: number): boolean => {
