@@ -49,7 +49,7 @@ export const reader = (): Reader => {
       const id = chunk.toString("utf8", start + last.same.length, stop - end.length)
       return { id, headers: last.headers, handed: last.handed }
     }
-    const read = Headers.read(message.headers)
+    const read = Headers.read(message)
     last = start < 0 ? undefined : known(chunk.subarray(start, stop), read)
     return read
   }

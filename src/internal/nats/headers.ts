@@ -1,7 +1,7 @@
 /**
  * Headers of events as headers of NATS. The id has the place that JetStream compares.
  */
-import type { MsgHdrs } from "@nats-io/transport-node"
+import type { Msg, MsgHdrs } from "@nats-io/transport-node"
 import { Buffer } from "node:buffer"
 import { Header, type Message } from "../../Message.ts"
 
@@ -41,8 +41,21 @@ export const sizeOf = (message: Message): number => {
   )
 }
 
-/** Headers of any publisher; those that the server adds are left out. */
-export const read = (written: MsgHdrs | undefined): Read => {
+/**
+ * Headers as the client has them. It throws where a name has a character that it would not write, and what is thrown while
+ * it reads a message ends its connection: whoever publishes could do that to all who listen.
+ */
+export const of = (message: Msg): MsgHdrs | undefined => {
+  try {
+    return message.headers
+  } catch {
+    return undefined
+  }
+}
+
+/** Headers of any publisher; those that the server adds are left out, and none are there where they cannot be read. */
+export const read = (message: Msg): Read => {
+  const written = of(message)
   const headers: Record<string, string> = {}
   let own = ""
   let handed = 0

@@ -4,6 +4,7 @@
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import type { Instance } from "../../../Registry.ts"
+import * as Headers from "../headers.ts"
 import type { Link, Unreachable } from "../link.ts"
 import * as Notice from "./notice.ts"
 
@@ -45,7 +46,7 @@ export const make = (link: Link, domain: string, ttl: number, reader: Reader): B
   }
   const hearAnswer = (error: unknown, message: Msg) => {
     answers++
-    if (message.headers?.code === 503) isAlone = true
+    if (Headers.of(message)?.code === 503) isAlone = true
     else hearHere(error, message)
   }
   const hearGone = (_: unknown, message: Msg) => {

@@ -14,6 +14,7 @@
 import type { Msg, NatsConnection } from "@nats-io/transport-node"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
+import * as Headers from "../headers.ts"
 
 /** Where the two ends are. */
 export interface Ends {
@@ -30,7 +31,7 @@ export const Kind = { bytes: 1, taken: 2, end: 3 } as const
 export const end = Buffer.of(Kind.end)
 
 /** Whether a message is the server's answer that nobody listens. */
-export const isNobody = ({ headers }: Msg): boolean => headers?.code === 503
+export const isNobody = (message: Msg): boolean => Headers.of(message)?.code === 503
 
 /** A socket to whom it concerns. */
 export class Tube extends Duplex {
