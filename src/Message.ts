@@ -8,7 +8,13 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
-/** An event on the wire. */
+/**
+ * An event on the wire.
+ *
+ * **Gotchas**
+ *
+ * Who makes another one of it names the fields: an id may be put together when it is asked for, and `...` would lose it.
+ */
 export interface Message {
   /** What tells this event from every other one, of any publisher; at most 128 visible ASCII characters. */
   readonly id: string

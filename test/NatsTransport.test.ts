@@ -61,6 +61,24 @@ describe.skipIf(Nats.isMissing)("with nats-server", () => {
         }
       }))
 
+    it.live("passes over those who ask for something else, or cannot be answered", () =>
+      Effect.gen(function*() {
+        const { connect: dial, listen } = yield* transport()
+        const address = yield* listen("orders", Exchanges.echo)
+        const stranger = yield* Effect.acquireRelease(
+          Effect.promise(() => connect({ servers: shared.url })),
+          (connection) => Effect.promise(() => connection.close())
+        )
+        const subject = `_micro.port.${new URL(address).host}`
+        for (const text of ["", "effect-micro/2", "\0\xff", "GET / HTTP/1.1"]) {
+          stranger.publish(subject, text, { reply: "answers" })
+        }
+        stranger.publish(subject, "effect-micro/1")
+        yield* Effect.promise(() => stranger.flush())
+        const connection = yield* dial(address)
+        assert.strictEqual(text(yield* connection.unary(call("echo"), bytes("there"))), "there")
+      }))
+
     it.live("carries messages that are longer than the server takes", () =>
       Effect.gen(function*() {
         const { url } = yield* Nats.open({ config: "max_payload: 4KB" })
