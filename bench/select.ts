@@ -12,6 +12,8 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as os from "node:os"
+import * as Prompt from "../src/internal/prompt.ts"
+import * as Loan from "../src/internal/selection/loan.ts"
 import { EjectingSelectorLive } from "../src/Layers/EjectingSelector.ts"
 import { HashSelectorLive } from "../src/Layers/HashSelector.ts"
 import { LeastLoadedSelectorLive } from "../src/Layers/LeastLoadedSelector.ts"
@@ -64,14 +66,14 @@ const contender = async (name: string, layer: Layer.Layer<Selector, never, Regis
   const runtime = ManagedRuntime.make(Layer.provide(layer, Layer.succeed(Registry, registry)))
   const selector = await runtime.runPromise(Effect.map(Selector, (selector) => selector))
   const tell = (list: ReadonlyArray<Instance>) => Queue.offerUnsafe(lists, list)
-  const choose = (call: number) => {
-    const lease = Scope.makeUnsafe()
-    return Effect.flatMap(
-      selector.select("orders", lease, { key: keys[call % keys.length] }),
-      // As the caller does it.
-      () => lease.state._tag === "Empty" ? Effect.void : Scope.closeUnsafe(lease, Exit.void) ?? Effect.void
-    )
-  }
+  // As the caller does it.
+  const choose = (call: number) =>
+    Effect.withFiber((fiber) => {
+      const lease = Scope.makeUnsafe()
+      const end = () => lease.state._tag === "Empty" ? Effect.void : Loan.close(lease, Exit.void) ?? Effect.void
+      const chosen = Prompt.run(selector.select("orders", lease, { key: keys[call % keys.length] }), fiber)
+      return Prompt.value(chosen) === undefined ? Effect.flatMap(chosen, end) : end()
+    })
   tell(fleet(size))
   await runtime.runPromise(choose(0))
   return { name, runtime, tell, choose }

@@ -20,18 +20,23 @@ export interface Routes {
 export const make = (writer: Writer): Routes => {
   const services = new Map<string, Map<string, Map<string, number>>>()
   let count = 0
+  // Most calls follow one of the same method.
+  let last: Route | undefined
   const types = (call: Call) => within(within(services, call.service), call.method)
   return {
     number: (call) => {
+      if (isOf(call, last)) return last.number
       const known = types(call).get(call.contentType)
+      const number = known ?? count++
+      const { contentType, method, service } = call
+      last = { service, method, contentType, number }
       if (known !== undefined) return known
-      const route = count++
-      types(call).set(call.contentType, route)
-      writer.bytes(Type.Route, 0, route, encode(call))
-      return route
+      types(call).set(contentType, number)
+      writer.bytes(Type.Route, 0, number, encode(call))
+      return number
     },
     refusal: (call, address, maxHeaders) => {
-      if (services.get(call.service)?.get(call.method)?.has(call.contentType) !== true) {
+      if (!isOf(call, last) && services.get(call.service)?.get(call.method)?.has(call.contentType) !== true) {
         const size = encode(call).length
         if (size > maxRoute) return exceeded(address, "The name of a method", maxRoute, size)
         if (count >= maxRoutes) return exceeded(address, "The number of methods", maxRoutes, count + 1)
@@ -46,6 +51,15 @@ export const headers = (call: Call): Uint8Array | undefined => {
   for (const _ in call.headers) return Buffer.from(JSON.stringify(call.headers))
   return undefined
 }
+
+/** What is the same in every call of a method, and its number. */
+interface Route extends Pick<Call, "contentType" | "method" | "service"> {
+  readonly number: number
+}
+
+const isOf = (call: Call, route: Route | undefined): route is Route =>
+  route !== undefined && call.method === route.method && call.service === route.service &&
+  call.contentType === route.contentType
 
 const encode = ({ contentType, method, service }: Call) => Buffer.from(JSON.stringify([service, method, contentType]))
 

@@ -43,7 +43,7 @@ export const onEnd = (lease: Scope.Scope, clock: Clock.Clock, ending: Ending): b
 export const close = (
   lease: Scope.Closeable,
   exit: Exit.Exit<unknown, unknown>,
-  time: number | undefined
+  time?: number | undefined
 ): Effect.Effect<void> | undefined => {
   const { state } = lease
   if (state._tag === "Open" && state.finalizerKey instanceof Account) state.finalizerKey.time = time
