@@ -6,7 +6,7 @@
  * out, nor more than a tenth (or one) for letting calls run out of time: when so many fail, the fault is elsewhere. That is
  * said, once a minute at most.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -14,20 +14,14 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Ambient from "../internal/ambient.ts"
 import * as Prompt from "../internal/prompt.ts"
 import * as Gauges from "../internal/selection/gauges.ts"
 import * as Loan from "../internal/selection/loan.ts"
 import * as Ward from "../internal/selection/ward.ts"
 import { now } from "../internal/wheel.ts"
 import type { Instance } from "../Registry.ts"
-import {
-  CurrentAddresses,
-  type SelectOptions,
-  Selector,
-  type SelectorError,
-  type SelectorState,
-  type Standing
-} from "../Selector.ts"
+import { type SelectOptions, Selector, type SelectorError, type SelectorState, type Standing } from "../Selector.ts"
 
 /** When an instance is left out, and for how long. */
 export interface Options {
@@ -67,12 +61,13 @@ export const make = (options?: Options): Effect.Effect<Selector["Service"], neve
     return Selector.of({
       select: (service, lease, options) =>
         Prompt.make((fiber) => {
+          const { addresses, clock } = Ambient.of(fiber)
           // They were named, and not chosen.
-          if (fiber.getRef(CurrentAddresses) !== undefined) {
+          if (addresses !== undefined) {
             return Prompt.run(selector.select(service, lease, options), fiber)
           }
           const ward = wards.get(service) ?? open(service)
-          const choice = { selector, service, ward, rules, lease, options, fiber, clock: fiber.getRef(Clock.Clock) }
+          const choice = { selector, service, ward, rules, lease, options, fiber, clock }
           return Ward.isDue(ward) ? Effect.flatMap(judge(choice), () => choose(choice)) : choose(choice)
         }),
       watch: (service, options) =>

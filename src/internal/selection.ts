@@ -6,7 +6,6 @@
  * awaited, but by a strategy that asks instances first.
  */
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -16,7 +15,6 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Instance, Registry } from "../Registry.ts"
 import {
-  CurrentAddresses,
   NoInstance,
   RegistryFailed,
   type SelectOptions,
@@ -24,6 +22,7 @@ import {
   SelectorError,
   type SelectorState
 } from "../Selector.ts"
+import * as Ambient from "./ambient.ts"
 import * as Listings from "./listings.ts"
 import * as Prompt from "./prompt.ts"
 import * as Eligible from "./selection/eligible.ts"
@@ -42,7 +41,7 @@ export const make = (strategy: Strategy): Effect.Effect<Selector["Service"], nev
     return Selector.of({
       select: (service, lease, options) =>
         Prompt.make((fiber) => {
-          const addresses = fiber.getRef(CurrentAddresses)
+          const { addresses } = Ambient.of(fiber)
           if (addresses !== undefined) return lendGiven(service, addresses, options, fiber)
           const desk = find(service)
           return desk?.listing.isCurrent === true ? lend(desk, lease, options, fiber) : wait(service, lease, options)
@@ -109,12 +108,11 @@ const lend = (
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<Instance, SelectorError> => {
   const list = listing.list ?? []
-  const random = fiber.getRef(Random.Random)
+  const { clock, random } = Ambient.of(fiber)
   const candidates = options === undefined || Eligible.isAnybody(options)
     ? list
     : oneRank(eligible(list, options), random)
   if (!Arr.isReadonlyArrayNonEmpty(candidates)) return noInstance(listing.service, list.length)
-  const clock = fiber.getRef(Clock.Clock)
   const choice = { candidates, list, key: options?.key, lease, clock, random }
   const asked = options?.loads === undefined ? undefined : picker.ask?.(choice, options.loads)
   return asked ?? Exit.succeed(picker.pick(choice))

@@ -10,10 +10,10 @@ import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Codec, CodecError } from "../../Codec.ts"
 import type { Instance } from "../../Registry.ts"
-import { CurrentDeadline, CurrentHeaders, CurrentKey } from "../../Rpc.ts"
 import * as RpcError from "../../RpcError.ts"
 import type { SelectOptions, Selector, SelectorError } from "../../Selector.ts"
 import type { Call, Connection, Failure, TransportError } from "../../Transport.ts"
+import * as Ambient from "../ambient.ts"
 import type { Connections } from "../connections.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
@@ -83,9 +83,8 @@ export interface Head {
 
 /** The head of a call made by this fiber. A stream has a deadline only where somebody set one. */
 export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: boolean): Head => {
-  const clock = fiber.getRef(Clock.Clock)
+  const { clock, deadline: set, headers, key } = Ambient.of(fiber)
   const start = now(clock)
-  const set = fiber.getRef(CurrentDeadline)
   const deadline = set ?? start + line.road.timeout
   const left = streams && set === undefined ? undefined : deadline - start
   const enough = streams ? undefined : Patience.enough(line, left, 0)
@@ -96,12 +95,12 @@ export const head = (line: Line, fiber: Fiber.Fiber<unknown, unknown>, streams: 
     since: start,
     clock,
     span: undefined,
-    key: fiber.getRef(CurrentKey),
+    key,
     call: {
       service: line.service,
       method: line.method.endpoint,
       contentType: line.writings.usual.contentType,
-      headers: fiber.getRef(CurrentHeaders),
+      headers,
       timeout: enough ?? left
     }
   }
