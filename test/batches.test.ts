@@ -16,7 +16,9 @@ const Step = Schema.Struct({ id: Schema.Int, name: Schema.String })
 
 class Stairs extends Contract.Service<Stairs>()("stairs", {
   climb: Contract.method({ payload: { steps: Schema.Int, name: Schema.String }, success: Contract.stream(Step) }),
-  stumble: Contract.method({ payload: { at: Schema.Int }, error: Schema.String, success: Contract.stream(Step) })
+  stumble: Contract.method({ payload: { at: Schema.Int }, error: Schema.String, success: Contract.stream(Step) }),
+  build: Contract.method({ payload: Contract.stream(Step), success: Contract.stream(Step) }),
+  count: Contract.method({ payload: Contract.stream(Step), success: Schema.Int })
 }) {}
 
 const steps = (count: number, name: string) => Array.from({ length: count }, (_, id) => ({ id, name }))
@@ -26,14 +28,30 @@ const handlers: Contract.Procedures<typeof Stairs["methods"]> = {
   stumble: ({ at }) =>
     at < 100
       ? Stream.fromIterable(steps(100, "").with(at, { id: 0.5, name: "" }))
-      : Stream.concat(Stream.fromIterable(steps(at, "")), Stream.fail("there is no more of it"))
+      : Stream.concat(Stream.fromIterable(steps(at, "")), Stream.fail("there is no more of it")),
+  build: (steps) => steps,
+  count: Stream.runCount
 }
 
-/** A client of stairs, and the sizes of what is answered. */
-const climbing = (maxMessage?: number) =>
+/** A client of stairs that takes so much, and the sizes of what a server that takes so much sends and is sent. */
+const climbing = (maxMessage?: number, most?: number) =>
   Effect.gen(function*() {
     const sizes: Array<number> = []
-    const { address } = yield* serve(Stairs, handlers, { transport: overHttp() })
+    const sent: Array<number> = []
+    const listening = Transport.layerWrap({
+      server: (next) => ({
+        ...next,
+        stream: (call, messages) =>
+          next.stream(
+            call,
+            messages instanceof Uint8Array
+              ? messages
+              : Stream.tap(messages, ({ length }) => Effect.sync(() => sent.push(length)))
+          )
+      })
+    })
+    const server = Layer.provide(listening, overHttp(most === undefined ? {} : { maxMessage: most }))
+    const { address } = yield* serve(Stairs, handlers, { transport: server })
     const noting = Transport.layerWrap({
       client: (next) => ({
         ...next,
@@ -51,7 +69,7 @@ const climbing = (maxMessage?: number) =>
     })
     // The first call to a service is written as every peer reads it.
     yield* Stream.runDrain(stairs.climb({ steps: 0, name: "" }))
-    return { address, sizes, stairs }
+    return { address, sent, sizes, stairs }
   })
 
 /** What came before a stream failed, and how it did. */
@@ -132,5 +150,36 @@ describe("replies of a stream that are there at the same time", () => {
       assert.isAtMost(Math.max(...several.map(({ length }) => length)), 120)
       const read = several.flatMap((body) => JSON.parse(body.toString("utf8", body[0] === 1 ? 1 : 0)))
       assert.deepStrictEqual(read, steps(100, "wood"))
+    }))
+})
+
+describe("messages of a caller that are there at the same time", () => {
+  it.live("travel several together, and come as they were sent", () =>
+    Effect.gen(function*() {
+      const { sent, stairs } = yield* climbing()
+      const expected = steps(5000, "a step of wood")
+      assert.deepStrictEqual(yield* Stream.runCollect(stairs.build(Stream.fromIterable(expected))), expected)
+      assert.strictEqual(yield* stairs.count(Stream.fromIterable(expected)), 5000)
+      assert.isBelow(sent.length, 1000)
+    }))
+
+  it.live("are no longer together than a server takes a message", () =>
+    Effect.gen(function*() {
+      const { sent, stairs } = yield* climbing(undefined, 100)
+      assert.strictEqual(yield* stairs.count(Stream.fromIterable(steps(50, "low"))), 50)
+      assert.isAtMost(Math.max(...sent), 100)
+      assert.isBelow(sent.length, 50)
+    }))
+
+  it.live("end with one that breaks its schema, and nothing behind it arrives", () =>
+    Effect.gen(function*() {
+      const { stairs } = yield* climbing()
+      for (const at of [0, 1, 15, 16, 50, 99]) {
+        const broken = Stream.fromIterable(steps(100, "").with(at, { id: 0.5, name: "" }))
+        const { failure, values } = yield* ending(stairs.build(broken))
+        assert.deepStrictEqual(values, steps(values.length, ""))
+        assert.isAtMost(values.length, at)
+        assert.isTrue(failure instanceof RpcError && failure.reason._tag === "Malformed")
+      }
     }))
 })

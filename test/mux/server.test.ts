@@ -188,8 +188,8 @@ describe("the listening end of a multiplexed connection", () => {
       // What one read brings is answered before it is looked at.
       assert.isAtMost(waiting, 4 * maxMessage + 128 * 1024)
       let received = 0
-      const greeting =
-        frame(Type.Hello, 0, 0, Hello.encode({ message: maxMessage, headers: 1000, calls: 10, probes: true })).length
+      const limits = { message: maxMessage, headers: 1000, calls: 10, probes: true, batches: true }
+      const greeting = frame(Type.Hello, 0, 0, Hello.encode(limits)).length
       yield* Effect.callback<void>((resume) => {
         client.on("data", (chunk) => {
           received += chunk.length

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Socket } from "node:net"
 import { type Connection, ConnectionLost, failure, NotConnected, TransportError } from "../../Transport.ts"
 import type { Use } from "../idle.ts"
+import type { Room } from "../rpc/asked.ts"
 import * as Sending from "../sending.ts"
 import * as Asking from "./asking.ts"
 import * as Flow from "./flow.ts"
@@ -23,7 +24,7 @@ import * as Wire from "./wire.ts"
 
 export type Options = Wire.Options
 
-export interface Client extends Connection, Use {
+export interface Client extends Connection, Room, Use {
   readonly pending: () => number
   /** Ends the connection. Calls under way fail. */
   readonly close: Effect.Effect<void>
@@ -70,7 +71,8 @@ export const make = (
       if (limits === undefined) return garbage("No hello")
       greeted = true
       wire.limits = Hello.both(wire.limits, limits)
-      const whole = limits.probes === true ? { ...client, load: asking.load, probe: asking.probe } : client
+      const known = limits.batches === true ? { ...client, room: wire.limits.message } : client
+      const whole = limits.probes === true ? { ...known, load: asking.load, probe: asking.probe } : known
       settle(Sending.enroll(whole, send))
     }
   })

@@ -13,7 +13,7 @@ export interface Limits {
   readonly calls: number
   /** Whether it tells how busy it is. */
   readonly probes?: boolean
-  /** Whether it reads messages that hold several replies. */
+  /** Whether it reads messages that hold several values of a stream. */
   readonly batches?: boolean
 }
 

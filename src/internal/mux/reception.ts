@@ -59,7 +59,7 @@ export interface Reception {
   readonly telling: Telling.Telling
   /** Bytes of a reply that the client takes. */
   maxReply: number
-  /** Whether the client reads messages that hold several replies. */
+  /** Whether the client reads messages that hold several values. */
   batches: boolean
 }
 
@@ -73,7 +73,7 @@ export const make = (socket: Socket, options: Options, drop: (id: number) => voi
     Type.Hello,
     0,
     0,
-    Hello.encode({ message: maxMessage, headers: maxHeaders, calls: maxCalls, probes: true })
+    Hello.encode({ message: maxMessage, headers: maxHeaders, calls: maxCalls, probes: true, batches: true })
   )
   const vigil = Vigil.make(socket, writer, options.wheel, () => calls.size > 0)
   return {

@@ -4,49 +4,70 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import type { CodecError } from "../../Codec.ts"
+import type { CodecError, Coder } from "../../Codec.ts"
 import type { Failure, Reply } from "../../Transport.ts"
+import * as Batches from "../codec/batches.ts"
 import type { Packing } from "./packing.ts"
 
 type Chunk<A> = readonly [A, ...Array<A>]
 
-/** What each element is decoded, or encoded, to. Those before one that fails still come. `fail` says how it all fails. */
-export const coded = <A, B, E, E2>(
-  elements: Stream.Stream<A, E>,
-  code: (element: A) => Exit.Exit<B, CodecError>,
+/** What each message is decoded to, be it one value or several. Those before one that fails still come. */
+export const decoded = <A, E>(
+  messages: Stream.Stream<Uint8Array, E>,
+  coder: Coder<A>,
+  explain: (error: CodecError) => E
+): Stream.Stream<A, E> => {
+  const batches = Batches.of(coder)
+  const read = (chunk: Chunk<Uint8Array>, refuse: Refuse): Array<A> | undefined => {
+    let values: Array<A> | undefined
+    for (const message of chunk) {
+      if (batches?.isBatch(message) === true) {
+        const failed = batches.decode(message, values ??= [])
+        if (failed === undefined) continue
+        refuse(failed)
+        break
+      }
+      const value = coder.decode(message)
+      if (value._tag === "Failure") {
+        refuse(value)
+        break
+      }
+      if (values === undefined) values = [value.value]
+      else values.push(value.value)
+    }
+    return values
+  }
+  return coded(messages, read, explain, Effect.fail)
+}
+
+/** What values are encoded to, each or as many as are packed. Those before one that fails still go. `fail` says how. */
+export const encoded = <A, E, E2>(
+  values: Stream.Stream<A, E>,
+  coder: Coder<A>,
+  packing: Packing | undefined,
   explain: (error: CodecError) => E,
   fail: (error: E) => Effect.Effect<never, E2>
-): Stream.Stream<B, E2> =>
-  Stream.transformPull(elements, (pull) => {
-    let next: Pull.Pull<Chunk<B>, E2>
-    const read = (chunk: Chunk<A>): Pull.Pull<Chunk<B>, E2> => {
-      let results: [B, ...Array<B>] | undefined
-      for (const element of chunk) {
-        const result = code(element)
-        if (result._tag === "Failure") {
-          next = fail(explain(Cause.squash(result.cause) as CodecError))
-          break
-        }
-        if (results === undefined) results = [result.value]
-        else results.push(result.value)
+): Stream.Stream<Uint8Array, E2> => {
+  const write = (chunk: Chunk<A>, refuse: Refuse): Array<Uint8Array> | undefined => {
+    let messages: Array<Uint8Array> | undefined
+    for (let index = 0; index < chunk.length;) {
+      const packed = chunk.length > 1 ? packing?.pack(chunk, index) : undefined
+      const message = packed === undefined ? coder.encode(chunk[index]) : Exit.succeed(packed)
+      if (message._tag === "Failure") {
+        refuse(message)
+        break
       }
-      return results === undefined ? next : Effect.succeed(results)
+      index = packed === undefined ? index + 1 : packing!.next
+      if (messages === undefined) messages = [message.value]
+      else messages.push(message.value)
     }
-    next = Effect.matchCauseEffect(pull, {
-      onSuccess: read,
-      onFailure: (cause): Pull.Pull<never, E2> => {
-        const error = Cause.findErrorOption(cause)
-        // What is no error is passed on: the end, a defect, an interruption.
-        return error._tag === "None" || Cause.isDone(error.value)
-          ? Effect.failCause(cause as Cause.Cause<Cause.Done>)
-          : fail(error.value)
-      }
-    })
-    return Effect.succeed(Effect.suspend(() => next))
-  }) as Stream.Stream<B, E2>
+    return messages
+  }
+  return coded(values, write, explain, fail)
+}
 
 /** The replies of values: one for each, or for as many as are packed, until one cannot be encoded; and a last one for a failure. */
 export const replies = (
@@ -82,5 +103,37 @@ export const replies = (
   })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/** Says why there is nothing more. */
+type Refuse = (failure: Effect.Effect<unknown, CodecError>) => void
+
+const coded = <A, B, E, E2>(
+  elements: Stream.Stream<A, E>,
+  code: (chunk: Chunk<A>, refuse: Refuse) => Array<B> | undefined,
+  explain: (error: CodecError) => E,
+  fail: (error: E) => Effect.Effect<never, E2>
+): Stream.Stream<B, E2> =>
+  Stream.transformPull(elements, (pull) => {
+    const refuse: Refuse = (failure) => {
+      // Which is a failure, and has no value.
+      next = Effect.catch(failure as Effect.Effect<never, CodecError>, (error) => fail(explain(error)))
+    }
+    let next: Pull.Pull<Chunk<B>, E2> = Effect.matchCauseEffect(pull, {
+      onSuccess: (chunk) => {
+        const results = code(chunk, refuse)
+        return results === undefined || results.length === 0
+          ? next
+          : Effect.succeed(results as unknown as Chunk<B>)
+      },
+      onFailure: (cause): Pull.Pull<never, E2> => {
+        const error = Cause.findErrorOption(cause)
+        // What is no error is passed on: the end, a defect, an interruption.
+        return error._tag === "None" || Cause.isDone(error.value)
+          ? Effect.failCause(cause as Cause.Cause<Cause.Done>)
+          : fail(error.value)
+      }
+    })
+    return Effect.succeed(Effect.suspend(() => next))
+  }) as Stream.Stream<B, E2>
 
 const isLast = (reply: Reply): reply is Failure => !(reply instanceof Uint8Array)

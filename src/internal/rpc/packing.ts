@@ -1,12 +1,11 @@
 /**
- * Replies of a stream, several to a message: small ones that are there at the same time.
+ * Values of a stream, several to a message: small ones that are there at the same time.
  *
- * Only a lane knows whether who asks reads that, and how long a message it takes. Where it does not tell each value is a
- * message.
+ * Only a lane knows whether the other side reads that, and how long a message it takes. Where it does not tell each value
+ * is a message.
  */
+import type { Coder } from "../../Codec.ts"
 import * as Batches from "../codec/batches.ts"
-import type { Asked } from "./asked.ts"
-import type { Coders } from "./methods.ts"
 
 export interface Packing {
   /** The values from an index on as one message, as far as `next`; undefined where the value there goes alone. */
@@ -15,9 +14,9 @@ export interface Packing {
   next: number
 }
 
-/** The packing of a call's replies, if there is one. */
-export const make = ({ room }: Asked, { success }: Coders): Packing | undefined => {
-  const batches = room === undefined ? undefined : Batches.of(success)
+/** The packing of values for who takes messages of so many bytes, if there is one. */
+export const make = (room: number | undefined, coder: Coder<any>): Packing | undefined => {
+  const batches = room === undefined ? undefined : Batches.of(coder)
   if (room === undefined || batches === undefined) return undefined
   const goal = Math.min(room, enough)
   // What a value takes, as far as the last message tells.

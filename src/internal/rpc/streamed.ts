@@ -38,7 +38,7 @@ export const streamed = (serving: Serving, messages: Messages): Stream.Stream<Re
   let last: Reply | undefined
   const replies = Chunks.replies(
     values,
-    Packing.make(call, coders),
+    Packing.make(call.room, coders.success),
     (value) => last = Outcome.success(value, coders),
     (cause) => last = Outcome.failed(cause, coders, call)
   )
@@ -89,7 +89,7 @@ const decoded = (
     RpcErrors.make("Malformed", { service: call.service, method: call.method, cause })
   return messages instanceof Uint8Array
     ? Stream.fromEffect(Effect.mapError(coders.payload.decode(messages), explain))
-    : Chunks.coded(messages, coders.payload.decode, explain, Effect.fail)
+    : Chunks.decoded(messages, coders.payload, explain)
 }
 
 const first = (payloads: Stream.Stream<unknown, RpcError>, call: Call): Effect.Effect<unknown, RpcError> =>

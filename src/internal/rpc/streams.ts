@@ -20,11 +20,13 @@ import type { Connection, Reply, TransportError } from "../../Transport.ts"
 import * as Batches from "../codec/batches.ts"
 import * as Trace from "../trace.ts"
 import { now } from "../wheel.ts"
+import type { Room } from "./asked.ts"
 import * as Attempts from "./attempts.ts"
 import * as Chunks from "./chunks.ts"
 import * as Exchange from "./exchange.ts"
 import * as Line from "./line.ts"
 import * as Meter from "./meter.ts"
+import * as Packing from "./packing.ts"
 import * as Served from "./running.ts"
 import * as Spans from "./spans.ts"
 import * as Verdict from "./verdict.ts"
@@ -250,10 +252,11 @@ const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payloa
   if (!line.method.streamsIn) return makeMessage(line, payload)
   // The caller's stream runs as the caller's, whatever fiber a transport pulls it with.
   const own = Served.within(payload as Stream.Stream<unknown, RpcError.RpcError>, fiber.context)
-  const messages = ({ payload }: Writing.Writing) =>
+  const messages = ({ payload }: Writing.Writing, { room }: Connection & Room) =>
     Stream.suspend(() => {
       input.begun = true
-      return Chunks.coded(own, payload.encode, (cause) => Line.malformed(line, cause), (failure) => {
+      return Chunks.encoded(own, payload, Packing.make(room, payload), (cause) =>
+        Line.malformed(line, cause), (failure) => {
         input.failure = failure
         return Effect.die(failure)
       })
@@ -261,7 +264,7 @@ const makeInput = (line: Line.Line, fiber: Fiber.Fiber<unknown, unknown>, payloa
   const input: Input = {
     written: (connection) => {
       const writing = Writing.suited(line.writings, connection)
-      return { writing, messages: messages(writing) }
+      return { writing, messages: messages(writing, connection) }
     },
     begun: false,
     failure: undefined
