@@ -30,8 +30,10 @@ const sizes = [[100, 750, 1000], [1000, 1100, 1450], [10_000, 1450, 1900]] as co
 const simulated: ReadonlyArray<() => ReadonlyArray<Row>> = [
   ...sizes.flatMap(([members, whole, lossy]) =>
     members > most ? [] : [
-      () => [Dissemination.row(members, 0, whole, seedsOf(members))],
-      () => [Dissemination.row(members, 0.25, lossy, seedsOf(members))],
+      () => [Dissemination.row("change", members, 0, whole, seedsOf(members))],
+      () => [Dissemination.row("change", members, 0.25, lossy, seedsOf(members))],
+      () => [Dissemination.row("record", members, 0, whole / 2, seedsOf(members))],
+      () => [Dissemination.row("record", members, 0.25, lossy / 2, seedsOf(members))],
       () => [Detection.row(members, seedsOf(members))],
       () => [Idle.row(members, 10, seeds[0]!)]
     ]

@@ -1,5 +1,6 @@
 /**
- * How long it takes until a change of one member is known to all, and how many packets that costs.
+ * How long it takes until something is known to all, and how many packets that costs: a change of one member, or a record,
+ * which each passes on at once.
  */
 import { Buffer } from "node:buffer"
 import * as Settings from "../../src/internal/gossip/core/settings.ts"
@@ -17,10 +18,17 @@ export interface Outcome {
   readonly isByGossip: boolean
 }
 
-export const run = (members: number, loss: number, seed: number): Outcome => {
+export type Kind = "change" | "record"
+
+export const run = (kind: Kind, members: number, loss: number, seed: number): Outcome => {
   const settings = Settings.lan
   const mark = Buffer.from("the change")
   const times: Array<number> = []
+  const informed = new Set<World.Inhabitant>()
+  const tell = (by: World.Inhabitant): void => {
+    informed.add(by)
+    by.swim.carry(mark)
+  }
   let packets = 0
   const world = World.make({
     seed,
@@ -28,6 +36,11 @@ export const run = (members: number, loss: number, seed: number): Outcome => {
     loss,
     changed: (_, change) => {
       if (change._tag === "Updated") times.push(world.now() - start)
+    },
+    heard: (by) => {
+      if (informed.has(by)) return
+      times.push(world.now() - start)
+      tell(by)
     },
     sent: (_, messages) => {
       if (messages.some((message) => Buffer.from(message.buffer, message.byteOffset, message.length).includes(mark))) {
@@ -38,7 +51,12 @@ export const run = (members: number, loss: number, seed: number): Outcome => {
   // Everybody has said that it is there before the clock runs.
   world.run(4000)
   const start = world.now()
-  world.inhabitants[0]!.swim.update(mark)
+  const first = world.inhabitants[0]!
+  if (kind === "change") first.swim.update(mark)
+  else {
+    tell(first)
+    first.swim.hurry()
+  }
   world.run(10_000, () => times.length === members - 1)
   const isByGossip = times.length === members - 1
   // Gossip is a matter of luck; what it has missed is found by the next comparison.
@@ -49,15 +67,21 @@ export const run = (members: number, loss: number, seed: number): Outcome => {
   return { half: quantile(times, 0.5), most: quantile(times, 0.99), all, packets: packets / members, isByGossip }
 }
 
-export const row = (members: number, loss: number, goal: number, seeds: ReadonlyArray<number>): Row => {
-  const outcomes = seeds.map((seed) => run(members, loss, seed))
+export const row = (
+  kind: Kind,
+  members: number,
+  loss: number,
+  goal: number,
+  seeds: ReadonlyArray<number>
+): Row => {
+  const outcomes = seeds.map((seed) => run(kind, members, loss, seed))
   const of = (figure: (outcome: Outcome) => number) => median(outcomes.map(figure)).toFixed(0)
   const all = median(outcomes.map(({ all }) => all))
   const packets = Math.max(...outcomes.map(({ packets }) => packets))
   const limit = Settings.retransmits(Settings.lan, members)
   const byGossip = outcomes.filter(({ isByGossip }) => isByGossip).length
   return {
-    what: `a change is known, ${100 * loss} % loss`,
+    what: `a ${kind} is known, ${100 * loss} % loss`,
     members,
     measured: `${of(({ half }) => half)} / ${of(({ most }) => most)} / ${
       of(({ all }) => all)

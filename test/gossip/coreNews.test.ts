@@ -38,6 +38,27 @@ describe("gossip", () => {
     assert.notInclude(news(4).map(({ to }) => to), 2)
   })
 
+  it("tells what is urgent at once, as often as any other news, and eight times as often as its rounds at most", () => {
+    const lone = withOthers(10)
+    const news = ({ messages }: Lone.Sent) => messages.some(({ _tag }) => _tag === "User")
+    lone.sent.length = 0
+    lone.swim.carry(Uint8Array.of(1))
+    lone.swim.hurry()
+    assert.lengthOf(lone.sent.filter(news), 3)
+    lone.run(10_000, acks)
+    assert.lengthOf(lone.sent.filter(news), 8)
+
+    lone.sent.length = 0
+    for (let millis = 0; millis < 200; millis++) {
+      lone.swim.carry(Uint8Array.of(2, millis))
+      lone.swim.hurry()
+      lone.run(1, acks)
+    }
+    const rounds = new Set(lone.sent.filter(news).map(({ at }) => at)).size
+    assert.isAtLeast(rounds, 7)
+    assert.isAtMost(rounds, 10)
+  })
+
   it("fills packets to the brim, and no further", () => {
     const lone = withOthers(3)
     for (let port = 100; port < 400; port++) lone.heard(alive(`n${port}`, port, { meta: new Uint8Array(port) }))
@@ -60,6 +81,9 @@ describe("a member that leaves", () => {
     assert.strictEqual(lone.swim.self.incarnation, incarnation)
     assert.strictEqual(lone.swim.get("me")?.state, "left")
     lone.sent.length = 0
+    lone.swim.carry(Uint8Array.of(1))
+    lone.swim.hurry()
+    assert.isEmpty(lone.sent)
     lone.heard({ _tag: "Ping", sequence: 5, node: "me" })
     assert.strictEqual(lone.sent[0]?.messages[0]?._tag, "Ack")
   })

@@ -11,13 +11,21 @@ const seeds = [1, 2, 3, 4, 5]
 describe("a hundred members", () => {
   for (const [loss, goal] of [[0, 750], [0.25, 1000]] as const) {
     it(`know a change within ${goal} ms in most cases, ${100 * loss} % of the packets lost, and each tells it 12 times`, () => {
-      const outcomes = seeds.map((seed) => Dissemination.run(100, loss, seed))
+      const outcomes = seeds.map((seed) => Dissemination.run("change", 100, loss, seed))
       const times = outcomes.map(({ all }) => all).toSorted((one, other) => one - other)
       assert.isBelow(times[2]!, goal)
       assert.isBelow(times[4]!, Infinity)
       for (const { packets } of outcomes) assert.closeTo(packets, 12, 0.2)
     })
   }
+
+  it("know a record of one of them in half of that time, though a quarter of the packets is lost", () => {
+    const outcomes = seeds.map((seed) => Dissemination.run("record", 100, 0.25, seed))
+    const times = outcomes.map(({ all }) => all).toSorted((one, other) => one - other)
+    assert.isBelow(times[2]!, 500)
+    assert.isBelow(times[4]!, Infinity)
+    for (const { packets } of outcomes) assert.closeTo(packets, 12, 0.2)
+  })
 
   it("know of a crash everywhere, soon after one has been asked, and had the time to defend itself", () => {
     const least = Settings.suspicion(Settings.lan, 100)
@@ -36,7 +44,7 @@ describe("a hundred members", () => {
 
 describe("seven members", () => {
   it("hear of each change by gossip alone, though a quarter of the packets is lost", () => {
-    const outcomes = Array.from({ length: 60 }, (_, seed) => Dissemination.run(7, 0.25, seed + 1))
+    const outcomes = Array.from({ length: 60 }, (_, seed) => Dissemination.run("change", 7, 0.25, seed + 1))
     assert.lengthOf(outcomes.filter(({ isByGossip }) => !isByGossip), 0)
   })
 })
@@ -62,7 +70,7 @@ describe("two halves that were cut apart", () => {
 
 describe("a simulation", () => {
   it("runs again as it ran, for the same seed", () => {
-    assert.deepStrictEqual(Dissemination.run(100, 0.25, 8), Dissemination.run(100, 0.25, 8))
-    assert.notDeepEqual(Dissemination.run(100, 0.25, 8), Dissemination.run(100, 0.25, 9))
+    assert.deepStrictEqual(Dissemination.run("change", 100, 0.25, 8), Dissemination.run("change", 100, 0.25, 8))
+    assert.notDeepEqual(Dissemination.run("change", 100, 0.25, 8), Dissemination.run("change", 100, 0.25, 9))
   })
 })

@@ -23,6 +23,8 @@ export interface Rules {
   readonly delay?: number
   /** Hears of what becomes of members, where each inhabitant's own record is too long to look through. */
   readonly changed?: (inhabitant: Inhabitant, change: Change) => void
+  /** Is told what the application of somebody hears, which is then not kept. */
+  readonly heard?: (by: Inhabitant, payload: Uint8Array) => void
   /** Hears of what is sent. */
   readonly sent?: (inhabitant: Inhabitant, messages: ReadonlyArray<Uint8Array>) => void
 }
@@ -130,7 +132,8 @@ export const make = (rules: Rules, count = 0): World => {
       else rules.changed(self(), change)
     },
     heard: (payload) => {
-      self().heard.push([time, payload])
+      if (rules.heard === undefined) self().heard.push([time, payload])
+      else rules.heard(self(), payload)
     }
   })
   const tick = (inhabitant: Inhabitant): void =>

@@ -14,7 +14,8 @@ import * as Packets from "./packets.ts"
 import * as Probes from "./probes.ts"
 import * as Questions from "./questions.ts"
 import * as Relays from "./relays.ts"
-import * as Settings from "./settings.ts"
+import * as Rounds from "./rounds.ts"
+import type * as Settings from "./settings.ts"
 import * as Timers from "./timers.ts"
 import * as Verdicts from "./verdicts.ts"
 
@@ -31,8 +32,10 @@ export interface Swim {
   readonly state: (isJoin: boolean, userState: Uint8Array) => PushPull
   /** Takes in what somebody else knows; a text where that is another cluster. Packets may come in between the steps. */
   readonly merge: (theirs: PushPull) => Steps.Steps<string | undefined>
-  /** Tells all others something of the application. Whoever hears it passes it on by carrying it, too. */
+  /** Tells all others something of the application. Whoever hears it passes it on by carrying it, too, and at once. */
   readonly carry: (payload: Uint8Array) => void
+  /** Tells the first ones of it at once, and not with the next round. */
+  readonly hurry: () => void
   /** Tells all others other facts about oneself. */
   readonly update: (meta: Uint8Array) => void
   /** Tells all others that one goes. Pings are still answered, for as long as `tick` is called. */
@@ -75,46 +78,28 @@ export const make = (
   }
   const questions = Questions.make()
   const probes = Probes.make(cluster, questions)
-  const relay = Relays.make(cluster, questions)
   Verdicts.announce(cluster, 0)
   probes.start()
-  every(cluster, () => settings.gossipInterval, () => Packets.gossip(cluster))
-  every(cluster, () => Settings.pushPull(settings, members.size()), () => {
-    const [other] = members.draw(1, (member) => member !== own && member.state === "alive")
-    if (other !== undefined) port.exchange(other)
-  })
-
-  const take = (message: Message, from: Endpoint): void => {
-    switch (message._tag) {
-      case "Ping":
-        return Probes.answer(cluster, message, from)
-      case "IndirectPing":
-        return relay(message, from)
-      case "Ack":
-        return questions.answered(message.sequence)
-      case "Nack":
-        return questions.refused(message.sequence)
-      case "Alive":
-        return Verdicts.alive(cluster, message)
-      case "Suspect":
-        return Verdicts.suspect(cluster, message)
-      case "Dead":
-        return Verdicts.dead(cluster, message)
-      case "User":
-        return port.heard(message.payload, from)
-    }
-  }
+  const hurry = Rounds.start(cluster)
+  let carried = 0
+  const take = taking(cluster, questions)
   return {
     self: own,
     members: members.list,
     get: members.get,
     receive: (messages, from) => {
+      const before = carried
       for (const message of messages) take(message, from)
+      if (carried > before) hurry()
     },
     streamAnswered: questions.reached,
     state: (isJoin, userState) => Exchanges.state(cluster, isJoin, userState),
     merge: (theirs) => Exchanges.merge(cluster, theirs),
-    carry: (payload) => cluster.queue.carry(Packets.carried(payload)),
+    carry: (payload) => {
+      carried++
+      cluster.queue.carry(Packets.carried(payload))
+    },
+    hurry,
     update: (meta) => {
       own.meta = meta
       if (cluster.isLeaving) return
@@ -136,11 +121,26 @@ export const make = (
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Does something again and again, for the first time after a part of the interval, so that members are out of step. */
-const every = ({ port, timers }: Cluster, interval: () => number, run: () => void): void => {
-  const again = (): void => {
-    timers.after(interval(), again)
-    run()
+const taking = (cluster: Cluster, questions: Questions.Questions) => {
+  const relay = Relays.make(cluster, questions)
+  return (message: Message, from: Endpoint): void => {
+    switch (message._tag) {
+      case "Ping":
+        return Probes.answer(cluster, message, from)
+      case "IndirectPing":
+        return relay(message, from)
+      case "Ack":
+        return questions.answered(message.sequence)
+      case "Nack":
+        return questions.refused(message.sequence)
+      case "Alive":
+        return Verdicts.alive(cluster, message)
+      case "Suspect":
+        return Verdicts.suspect(cluster, message)
+      case "Dead":
+        return Verdicts.dead(cluster, message)
+      case "User":
+        return cluster.port.heard(message.payload, from)
+    }
   }
-  timers.after(port.random() * interval(), again)
 }

@@ -229,6 +229,7 @@ const publish = (context: Context, service: string): string | undefined => {
   if (size > Records.maxRecord) return `the instances of one process take ${size} bytes of ${Records.maxRecord}`
   if (!take(context, record)) return `a process announces at most ${Records.bounds.ofNode} services`
   pass(context, record, true)
+  node.swim.hurry()
   return undefined
 }
 
