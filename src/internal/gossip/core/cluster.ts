@@ -3,9 +3,9 @@
  */
 import type { Endpoint, Source, Versions } from "../wire/messages.ts"
 import type { Member, Members } from "./members.ts"
-import type { Queue } from "./news.ts"
+import * as News from "./news.ts"
 import type { Settings } from "./settings.ts"
-import type { Timers } from "./timers.ts"
+import * as Timers from "./timers.ts"
 
 /** What became of a member. */
 export type Change =
@@ -48,14 +48,22 @@ export interface Cluster {
   readonly settings: Settings
   readonly port: Port
   readonly members: Members
-  readonly queue: Queue
-  readonly timers: Timers
+  readonly queue: News.Queue
+  readonly timers: Timers.Timers
   readonly self: Member
   /** Bytes of a packet that no message can have, beside two for each. */
   readonly overhead: number
   /** How unwell this member thinks that it is itself, from 0 up. */
   awareness: number
   isLeaving: boolean
+}
+
+/** Of oneself and those that are known already. */
+export const make = (self: Self, settings: Settings, port: Port, overhead: number, members: Members): Cluster => {
+  const timers = Timers.make(port.clock, settings.stall)
+  const own: Member = { ...self, incarnation: 0, state: "alive", changedAt: timers.now(), suspicion: undefined }
+  members.add(own)
+  return { settings, port, members, queue: News.make(), timers, self: own, overhead, awareness: 0, isLeaving: false }
 }
 
 /** Thinks better or worse of one's own health. */

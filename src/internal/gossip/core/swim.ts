@@ -6,17 +6,15 @@
  */
 import type { Endpoint, Message, PushPull } from "../wire/messages.ts"
 import type * as Steps from "../wire/steps.ts"
-import type { Cluster, Port, Self } from "./cluster.ts"
+import * as Cluster from "./cluster.ts"
 import * as Exchanges from "./exchanges.ts"
 import * as Members from "./members.ts"
-import * as News from "./news.ts"
 import * as Packets from "./packets.ts"
 import * as Probes from "./probes.ts"
 import * as Questions from "./questions.ts"
 import * as Relays from "./relays.ts"
 import * as Rounds from "./rounds.ts"
 import type * as Settings from "./settings.ts"
-import * as Timers from "./timers.ts"
 import * as Verdicts from "./verdicts.ts"
 
 export interface Swim {
@@ -50,32 +48,14 @@ export interface Swim {
 
 /** A member that knows nobody yet. `overhead` is what its packets have beside their messages. */
 export const make = (
-  self: Self,
+  self: Cluster.Self,
   settings: Settings.Settings,
-  port: Port,
+  port: Cluster.Port,
   overhead: number,
   members: Members.Members = Members.make(port.random)
 ): Swim => {
-  const timers = Timers.make(port.clock, settings.stall)
-  const own: Members.Member = {
-    ...self,
-    incarnation: 0,
-    state: "alive",
-    changedAt: timers.now(),
-    suspicion: undefined
-  }
-  members.add(own)
-  const cluster: Cluster = {
-    settings,
-    port,
-    members,
-    queue: News.make(),
-    timers,
-    self: own,
-    overhead,
-    awareness: 0,
-    isLeaving: false
-  }
+  const cluster = Cluster.make(self, settings, port, overhead, members)
+  const { self: own, timers } = cluster
   const questions = Questions.make()
   const probes = Probes.make(cluster, questions)
   Verdicts.announce(cluster, 0)
@@ -121,7 +101,7 @@ export const make = (
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const taking = (cluster: Cluster, questions: Questions.Questions) => {
+const taking = (cluster: Cluster.Cluster, questions: Questions.Questions) => {
   const relay = Relays.make(cluster, questions)
   return (message: Message, from: Endpoint): void => {
     switch (message._tag) {

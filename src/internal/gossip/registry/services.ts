@@ -107,12 +107,7 @@ const application = (context: Context): Application => {
       else if (from !== undefined && !News.isOurs(ours)) node.run(heardFromGuest(context, ours, from))
     },
     changed: (change) => {
-      if ("member" in change && change._tag !== "Conflict") {
-        const shown = !isGone(change.member)
-        for (const { instances, node: name, service } of context.records.of(change.member.node)) {
-          context.listing.set(service, name, shown ? instances : [])
-        }
-      }
+      if ("member" in change && change._tag !== "Conflict") list(context, change.member)
     },
     question: () => wrapState({ _tag: "Question", sums: sums(context), records: [] }),
     answer: (question) => {
@@ -130,6 +125,14 @@ const application = (context: Context): Application => {
     },
     isGuest: speaker.isGuest,
     leaving: speaker.leaving
+  }
+}
+
+/** All that a member runs, and nothing of one that is gone. */
+const list = ({ listing, records }: Context, member: Member): void => {
+  const isShown = !isGone(member)
+  for (const { instances, node, service } of records.of(member.node)) {
+    listing.set(service, node, isShown ? instances : [])
   }
 }
 
