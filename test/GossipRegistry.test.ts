@@ -80,9 +80,9 @@ describe("a member of a gossip cluster", () => {
         () =>
           Crowds.times(others, 0, isWhole).length === 8,
         "services of all that came",
-        10_000
+        15_000
       )
-    }), 30_000)
+    }), 90_000)
 
   it.live("takes its services along when it leaves", () =>
     Effect.gen(function*() {
