@@ -35,6 +35,16 @@ const follow = Effect.fnUntraced(function*(registry: Registry["Service"]) {
   return Queue.take(lists).pipe(Effect.map((list) => ids(list).join()), Effect.timeout("20 seconds"), Effect.orDie)
 })
 
+/** A server without slices of `orders` that a registry watches, and the lists after that. */
+const watched = Effect.gen(function*() {
+  const server = yield* Kubernetes.open()
+  const registry = yield* KubernetesRegistry.make({ address: server.url, namespace })
+  const next = yield* follow(registry)
+  assert.strictEqual(yield* next, "")
+  yield* server.awaited
+  return { server, next }
+})
+
 /** How often slices of `orders` were listed. */
 const listed = ({ requests }: Kubernetes.Server): number =>
   requests.filter((request) => request.includes("orders") && !request.includes("watch=1")).length
@@ -80,11 +90,7 @@ describe("KubernetesRegistry", () => {
     "follows slices as they come, change and go, and does not list them again after a watch has ended",
     () =>
       Effect.gen(function*() {
-        const server = yield* Kubernetes.open()
-        const registry = yield* KubernetesRegistry.make({ address: server.url, namespace })
-        const next = yield* follow(registry)
-        assert.strictEqual(yield* next, "")
-        yield* server.awaited
+        const { next, server } = yield* watched
         yield* server.put(orders("orders-a", pod("one", "10.0.0.7")))
         assert.strictEqual(yield* next, "one")
         yield* server.put(orders("orders-b", pod("two", "10.0.0.8")))
@@ -104,11 +110,7 @@ describe("KubernetesRegistry", () => {
     "goes on from the version of a bookmark, though older ones are not kept any more",
     () =>
       Effect.gen(function*() {
-        const server = yield* Kubernetes.open()
-        const registry = yield* KubernetesRegistry.make({ address: server.url, namespace })
-        const next = yield* follow(registry)
-        assert.strictEqual(yield* next, "")
-        yield* server.awaited
+        const { next, server } = yield* watched
         yield* server.bookmark
         yield* server.compact
         yield* server.end("well")
@@ -122,11 +124,7 @@ describe("KubernetesRegistry", () => {
 
   it.live("lists again where its version is too old, and where the connection broke", () =>
     Effect.gen(function*() {
-      const server = yield* Kubernetes.open()
-      const registry = yield* KubernetesRegistry.make({ address: server.url, namespace })
-      const next = yield* follow(registry)
-      assert.strictEqual(yield* next, "")
-      yield* server.awaited
+      const { next, server } = yield* watched
       yield* server.end("well")
       yield* server.put(orders("orders-a", pod("one", "10.0.0.7")))
       yield* server.compact
