@@ -100,6 +100,18 @@ describe("a call that finds no place", () => {
       assert.deepStrictEqual(ran, [1])
     }))
 
+  it.live("is not refused for a time in which the process stood still", () =>
+    Effect.gen(function*() {
+      const door = yield* open({
+        limit: { ...single, patience: "50 millis" },
+        handlers: { grind: (grain) => Effect.as(Effect.yieldNow, grain) }
+      })
+      const calls = yield* Effect.forEach([1, 2, 3], (grain) => ask(door, grain))
+      const start = performance.now()
+      while (performance.now() - start < 300);
+      assert.deepStrictEqual((yield* Fiber.joinAll(calls)).map(text), ["1", "2", "3"])
+    }))
+
   it.effect("never runs once its deadline has passed", () =>
     Effect.gen(function*() {
       const { door, end, ran } = yield* makeDesk(single)

@@ -64,6 +64,12 @@ const pause = 1
  */
 export const streamPatience = 10
 
+/**
+ * Who looks at the clock so many milliseconds late stood still meanwhile, and let nobody in. Calls that wait have one more
+ * slice then, in which those that are done make room: to refuse all of them would say that there is too much to do.
+ */
+const stall = 50
+
 /** Calls that wait while nothing is known of the limit, and the CPU stands idle, double it after so many milliseconds. */
 const probe = 50
 const idle = 0.75
@@ -139,7 +145,12 @@ export const wait = (self: Admission, call: Call, bytes: number, times: number):
       resume(Exit.succeed(refused === undefined && late ? expired(call) : refused))
     }
     const ticket = Waiting.add(waiting, isLow(call), bytes, settle, since + patience / 2)
-    const entry = wheel.add(patience, () => settle(overloaded(self)))
+    const end = () => settle(overloaded(self))
+    let entry = wheel.add(patience, () => {
+      const stood = Wheel.now(clock) - since - patience
+      if (stood < stall) end()
+      else entry = wheel.add(slice, end)
+    })
     if (!self.probing && Limit.isNew(self.limit)) look(self)
     return Effect.sync(leave)
   })
