@@ -55,7 +55,7 @@ describe("the examples", () => {
 
   it("a fleet loses no call when one of its processes is killed", () => {
     const { lines, status, stderr } = run("fleet")
-    assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
+    assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" }, lines.join("\n"))
     const claims = lines.filter((line) => /^ {2}(?:held|BROKEN) /.test(line))
     assert.strictEqual(claims.length, 5)
     assert.isTrue(claims.every((line) => line.startsWith("  held ")))
