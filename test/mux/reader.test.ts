@@ -113,6 +113,17 @@ const mixture = (below: (bound: number) => number) => {
   return { bytes: Buffer.concat(frames), told }
 }
 
+/** Hears of everything, and does nothing about it. */
+const deaf: Reader.Frames = {
+  frame: () => undefined,
+  oversized: () => undefined,
+  skipped: () => undefined,
+  grant: () => undefined,
+  isExpected: () => true,
+  settled: () => undefined,
+  garbage: () => assert.fail("These are frames")
+}
+
 describe("the reader of frames", () => {
   it.effect("tells of the same frames wherever the wire cuts them", () =>
     lucky("cuts", (below) => {
@@ -137,13 +148,8 @@ describe("the reader of frames", () => {
         const { bytes, told } = mixture(below)
         const kept: Array<Buffer> = []
         const { read } = Reader.make(limit, {
-          frame: (_type, _flags, _id, bytes, start, end) => kept.push(bytes.subarray(start, end)),
-          oversized: () => undefined,
-          skipped: () => undefined,
-          grant: () => undefined,
-          isExpected: () => true,
-          settled: () => undefined,
-          garbage: () => assert.fail("These are frames")
+          ...deaf,
+          frame: (_type, _flags, _id, bytes, start, end) => kept.push(bytes.subarray(start, end))
         })
         for (const chunk of cut(bytes, below)) {
           chunk.copy(memory)
@@ -196,15 +202,7 @@ describe("the reader of frames", () => {
 
   it.effect("frees what it was given, unless a frame was told of that lies in it", () =>
     Effect.sync(() => {
-      const { read } = Reader.make(MiB, {
-        frame: () => undefined,
-        oversized: () => undefined,
-        skipped: () => undefined,
-        grant: () => undefined,
-        isExpected: () => true,
-        settled: () => undefined,
-        garbage: () => assert.fail("These are frames")
-      })
+      const { read } = Reader.make(MiB, deaf)
       const size = 40 * 1024
       const large = frame(99, 0, 1, Buffer.alloc(size))
       const parts = [
