@@ -6,10 +6,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Http from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { Socket } from "node:net"
 import * as HttpTransport from "../../src/Layers/HttpTransport.ts"
 import type { Failure, TransportError } from "../../src/Transport.ts"
 import { Transport } from "../../src/Transport.ts"
+import { listening } from "./listening.ts"
 import type { Raw } from "./sockets.ts"
 import { bytes, call, dial, echo, exchange, hanging, listen, text } from "./sockets.ts"
 
@@ -160,15 +161,7 @@ describe("a port", () => {
 const foreign = (answer: Http.RequestListener) =>
   Effect.gen(function*() {
     const server = Http.createServer(answer)
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    return new URL(`http://127.0.0.1:${yield* listening(server)}`)
   })
 
 /** Why an address cannot be connected to. */

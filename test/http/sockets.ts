@@ -11,6 +11,7 @@ import * as Client from "../../src/internal/http/client.ts"
 import * as Server from "../../src/internal/http/server.ts"
 import * as Wheel from "../../src/internal/wheel.ts"
 import type { Call, Connection, Exchange, Reply, TransportError } from "../../src/Transport.ts"
+import { listening } from "./listening.ts"
 
 export interface Running {
   readonly port: number
@@ -49,15 +50,7 @@ export const serve = (
     const connections = new Set<Net.Socket>()
     const server = Http.createServer(Server.serverOptions(16 * 1024), lane.request)
     server.on("connection", (socket) => connections.add(socket))
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    const { port } = server.address() as AddressInfo
+    const port = yield* listening(server)
     return { port, url: new URL(`http://127.0.0.1:${port}`), lane, connections }
   })
 

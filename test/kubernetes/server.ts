@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as http from "node:http"
 import * as https from "node:https"
-import type * as net from "node:net"
+import { listening } from "../http/listening.ts"
 
 export interface Slice {
   readonly name: string
@@ -107,15 +107,7 @@ export const open = Effect.fnUntraced(function*(
     response.writeHead(200).end(JSON.stringify({ metadata: { resourceVersion: String(version) }, items }))
   }
   const server = tls === undefined ? http.createServer(listener) : https.createServer(tls, listener)
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  const { port } = server.address() as net.AddressInfo
+  const port = yield* listening(server)
   return {
     url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     requests,

@@ -16,7 +16,7 @@ export interface Frame {
 }
 
 /** Bytes ahead of a message. */
-export const prefixSize = 5
+const prefixSize = 5
 
 /** Messages as a stream carries them, in one piece. */
 export const pack = (messages: ReadonlyArray<Uint8Array>, flag: number = Flag.Plain): Buffer => {

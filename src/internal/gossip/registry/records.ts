@@ -99,7 +99,7 @@ export const make = (most: Bounds = bounds): Records => {
 }
 
 /** Of two records of the same member and service, whether the first one counts. */
-export const isNewer = (one: Record, other: Record): boolean =>
+const isNewer = (one: Record, other: Record): boolean =>
   one.sequence > other.sequence || one.sequence === other.sequence && one.life > other.life
 
 // ---------------------------------------------------------------------------------------------------------------------
